@@ -1,0 +1,134 @@
+# postfix-dictd
+#
+#   make            build/postfix-dictd and build/dictctl
+#   make run        installs what is missing, builds, serves this host's own users
+#   make check      installs what the tests need and runs all of them
+#   make bench      builds and runs the benchmarks
+#   make layers     fails on an #include that goes upward or in a circle
+#   make asan tsan  the whole suite under the sanitizers
+#   make fuzz       the fuzz targets, FUZZ_SECONDS each (needs clang)
+#   make install    DESTDIR, PREFIX, SYSCONFDIR, RUNDIR
+#
+# Set on the command line: CC, CFLAGS, BUILD, WERROR=1, V=1 (show whole commands).
+
+VERSION    := 0.1.0
+PREFIX     ?= /usr/local
+SYSCONFDIR ?= /etc
+RUNDIR     ?= /run
+BUILD      ?= build
+CC         ?= cc
+CFLAGS     ?= -O2 -g
+INSTALL    ?= install
+FUZZ_SECONDS ?= 20
+
+Q := $(if $(V),,@)
+
+PACKAGES := libevent_core libevent_extra jansson libidn2
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wpointer-arith -Wcast-qual -Wwrite-strings $(if $(WERROR),-Werror)
+# 200809L with the BSD names (flock, initgroups, u_int) that every system here has.
+CPPFLAGS_ALL := -I. -D_DEFAULT_SOURCE -D_POSIX_C_SOURCE=200809L -DVERSION='"$(VERSION)"' \
+                -DSYSCONFDIR='"$(SYSCONFDIR)"' -DRUNDIR='"$(RUNDIR)"' $(CPPFLAGS)
+CFLAGS_ALL   := -std=c11 $(WARNINGS) -pthread $(CFLAGS) $(SANITIZE) \
+                $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+LDFLAGS_ALL  := -pthread $(LDFLAGS) $(SANITIZE)
+LIBS         := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lunistring
+
+MAINS    := dictd/server/main.c
+LIB_SRC  := $(filter-out $(MAINS),$(wildcard dictd/base/*.c dictd/loop/*.c dictd/protocol/*.c \
+              dictd/lookup/*.c dictd/server/*.c sources/*/*.c))
+CTL_SRC  := $(wildcard dictd/dictctl/*.c)
+LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
+MAIN_OBJ := $(MAINS:%.c=$(BUILD)/obj/%.o)
+CTL_OBJ  := $(CTL_SRC:%.c=$(BUILD)/obj/%.o)
+LIB      := $(BUILD)/libdictd.a
+
+UNIT_SRC    := $(wildcard tests/unit/test_*.c)
+UNIT_BIN    := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
+UNIT_SHARED := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
+REPLAY_SRC  := $(wildcard tests/replay/*.c)
+REPLAY_BIN  := $(if $(REPLAY_SRC),$(BUILD)/tests/replay/replay)
+FUZZ_SRC    := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_BIN    := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+
+all: $(BUILD)/postfix-dictd $(BUILD)/dictctl
+
+$(BUILD)/postfix-dictd: $(MAIN_OBJ) $(LIB)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(MAIN_OBJ) $(LIB) $(LIBS)
+
+$(BUILD)/dictctl: $(CTL_OBJ) $(LIB)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(CTL_OBJ) $(LIB) $(LIBS)
+
+$(LIB): $(LIB_OBJ)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $(LIB_OBJ)
+
+$(BUILD)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC    $<")
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+# --- tests ---
+
+$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_SHARED:%.c=$(BUILD)/obj/%.o) $(LIB)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(UNIT_SHARED:%.c=$(BUILD)/obj/%.o) $(LIB) $(LIBS) -lcunit
+
+$(BUILD)/tests/replay/replay: $(REPLAY_SRC:%.c=$(BUILD)/obj/%.o) $(LIB)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(REPLAY_SRC:%.c=$(BUILD)/obj/%.o) $(LIB) $(LIBS)
+
+tests: all $(UNIT_BIN) $(REPLAY_BIN)
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(LIB_SRC)
+	@mkdir -p $(@D)
+	clang $(CPPFLAGS_ALL) -std=c11 -g -O1 -pthread -fsanitize=fuzzer,address,undefined \
+	    -o $@ $< $(LIB_SRC) $(LIBS)
+
+layers:
+	@tests/layers.sh
+
+check:
+	@tests/install-deps.sh check
+	@$(MAKE) --no-print-directory check-installed
+
+check-installed:
+	@$(MAKE) --no-print-directory -j2 all tests
+	@BUILD=$(BUILD) tests/check.sh
+
+run:
+	@tests/install-deps.sh build
+	@$(MAKE) --no-print-directory all
+	@exec $(BUILD)/postfix-dictd
+
+asan:
+	@$(MAKE) --no-print-directory check BUILD=build/asan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
+	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined -Wno-format-truncation"
+
+tsan:
+	@$(MAKE) --no-print-directory check BUILD=build/tsan CFLAGS="-O1 -g -fno-omit-frame-pointer" \
+	    SANITIZE="-fsanitize=thread"
+
+bench: all
+	@tests/bench/run.sh $(BUILD)
+
+fuzz: $(FUZZ_BIN)
+	@for f in $(FUZZ_BIN); do echo "== $$f"; \
+	    mkdir -p $(BUILD)/fuzz/corpus-$$(basename $$f) && \
+	    $$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 \
+	        $(BUILD)/fuzz/corpus-$$(basename $$f) || exit 1; done
+
+clean:
+	rm -rf build
+
+include packaging/install.mk
+
+.PHONY: all tests layers check check-installed run asan tsan bench fuzz clean
+.SECONDARY:
+
+-include $(LIB_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(CTL_OBJ:.o=.d) \
+         $(patsubst %.c,$(BUILD)/obj/%.d,$(UNIT_SRC) $(UNIT_SHARED) $(REPLAY_SRC))

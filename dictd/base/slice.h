@@ -1,0 +1,48 @@
+/*
+ * slice - bytes that somebody else owns: a pointer and a length.
+ *
+ * Keys and values travel as slices; they may hold any byte, NUL included, and
+ * are not NUL-terminated unless the function that hands one out says so. A
+ * slice never owns its bytes: the header of whoever returns one says how long
+ * they stay. Threads: as the bytes.
+ */
+#ifndef DICTD_BASE_SLICE_H
+#define DICTD_BASE_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+struct slice {
+    const char *ptr;
+    size_t len;
+};
+
+static inline struct slice slice_of(const char *ptr, size_t len)
+{
+    return (struct slice){ptr, len};
+}
+
+static inline struct slice slice_str(const char *s)
+{
+    return (struct slice){s, strlen(s)};
+}
+
+static inline bool slice_eq(struct slice a, struct slice b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static inline bool slice_eq_str(struct slice a, const char *s)
+{
+    return slice_eq(a, slice_str(s));
+}
+
+/* Equal when ASCII letters' case is ignored. */
+static inline bool slice_eq_nocase(struct slice a, struct slice b)
+{
+    return a.len == b.len && (a.len == 0 || strncasecmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+#endif

@@ -1,0 +1,71 @@
+/* See file_notes.h. */
+#include "sources/file/file_notes.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "dictd/base/mem.h"
+
+enum { NOTE_BYTES = 512 };
+
+/* Control characters would break the log's lines. */
+static void make_printable(char *text)
+{
+    for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
+        if (*c < ' ' || *c == 0x7f)
+            *c = '?';
+    }
+}
+
+static char *compose(const char *path, unsigned line, const char *format, va_list ap)
+{
+    char text[NOTE_BYTES];
+    char *whole;
+
+    if (vsnprintf(text, sizeof text, format, ap) < 0)
+        abort(); /* a format that cannot be printed is a programming error */
+    whole =
+        line > 0 ? mem_printf("%s:%u: %s", path, line, text) : mem_printf("%s: %s", path, text);
+    make_printable(whole);
+    return whole;
+}
+
+void file_notes_fini(struct file_notes *notes)
+{
+    for (size_t i = 0; i < FILE_NOTES_MAX; i++)
+        free(notes->lines[i]);
+    *notes = (struct file_notes){.total = 0};
+}
+
+void file_notes_add(struct file_notes *notes, const char *path, unsigned line,
+                    const char *format, ...)
+{
+    va_list ap;
+
+    if (notes->total++ >= FILE_NOTES_MAX)
+        return;
+    va_start(ap, format);
+    notes->lines[notes->total - 1] = compose(path, line, format, ap);
+    va_end(ap);
+}
+
+char *file_note_line(const char *path, unsigned line, const char *format, ...)
+{
+    va_list ap;
+    char *whole;
+
+    va_start(ap, format);
+    whole = compose(path, line, format, ap);
+    va_end(ap);
+    return whole;
+}
+
+void file_notes_log(const struct file_notes *notes, const char *path, struct log *log)
+{
+    for (size_t i = 0; i < FILE_NOTES_MAX && i < notes->total; i++)
+        log_warn(log, "%s", notes->lines[i]);
+    if (notes->total > FILE_NOTES_MAX)
+        log_warn(log, "%s: and %zu more warnings like these", path,
+                 notes->total - FILE_NOTES_MAX);
+}

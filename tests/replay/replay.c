@@ -1,0 +1,611 @@
+/*
+ * replay - runs scripts (the .replay files beside it) against the real lookup and
+ * session code, with a clock, sources and clients that the script plays.
+ *
+ * A script is lines of words; `#` begins a comment; "quoted words" may hold
+ * spaces and \r \n \t \\ \" \xHH.
+ *
+ *   rules [local=NAME,...] [delimiters=CHARS] [owner_request_special=yes|no]
+ *   source NAME asked|known         a source; known ones answer by peek
+ *   set SOURCE KEY STATUS[=TEXT]    what a known source says of a key
+ *   map NAME sources=A,B [combine=union] [timeout=MS] [max_in_flight=N] [search=...]
+ *                                   (again with the same NAME: a reload of it)
+ *   unmap NAME                      a reload without it
+ *   client NAME socketmap|tcp:MAP   a connection
+ *   send CLIENT BYTES               bytes from it
+ *   query CLIENT MAP KEY            one request from it
+ *   reply CLIENT TEXT               its next reply's payload (socketmap) or line (tcp)
+ *   silent CLIENT                   no reply is there
+ *   bad CLIENT                      it has been found impossible to understand
+ *   close CLIENT                    it goes away
+ *   asked SOURCE KEY...             the keys of the oldest open request
+ *   idle SOURCE                     it has no open request
+ *   answer SOURCE STATUS[=TEXT]...  answers that request (answer-newest: the last one)
+ *   cancelled SOURCE N              requests cancelled since last asked
+ *   time MS                         the clock goes on
+ *   stats MAP NAME=N...             lookups, found, not_found, temp, perm, timeouts, refused
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dictd/base/mem.h"
+#include "dictd/lookup/lookup.h"
+#include "dictd/protocol/netstring.h"
+#include "dictd/protocol/socketmap.h"
+#include "dictd/protocol/tcp_table.h"
+#include "dictd/server/session.h"
+#include "tests/replay/fake_loop.h"
+#include "tests/replay/fake_source.h"
+
+enum { NAMES = 16, WORDS = 64 };
+
+struct play;
+
+struct client {
+    char name[32];
+    struct play *play;
+    struct session *session;
+    struct session_env env;
+    char map[32]; /* tcp */
+    struct buf kept, out;
+    bool woken, bad, tcp;
+};
+
+struct play {
+    const char *path;
+    unsigned line;
+    unsigned failures;
+    struct loop *loop;
+    struct lookup_room *room;
+    struct local_domains *local;
+    struct keywalk_rules rules;
+    char delimiters[32];
+    struct source_ref *sources[NAMES];
+    size_t n_sources;
+    struct map *maps[NAMES];
+    size_t n_maps;
+    struct client *clients[NAMES];
+    size_t n_clients;
+};
+
+static void fail(struct play *play, const char *what, const char *got, const char *want)
+{
+    fprintf(stderr, "%s:%u: %s: got \"%s\", want \"%s\"\n", play->path, play->line, what, got, want);
+    play->failures++;
+}
+
+static void broken(const struct play *play, const char *why)
+{
+    fprintf(stderr, "%s:%u: broken script: %s\n", play->path, play->line, why);
+    exit(2);
+}
+
+/* --- finding things --- */
+
+static struct source_ref *source_named(const struct play *play, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < play->n_sources; i++) {
+        if (strcmp(play->sources[i]->name, name) == 0)
+            return play->sources[i];
+    }
+    broken(play, "no such source");
+    return NULL;
+}
+
+static struct map **map_named(struct play *play, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < play->n_maps; i++) {
+        if (strcmp(play->maps[i]->name, name) == 0)
+            return &play->maps[i];
+    }
+    return NULL;
+}
+
+static struct client **client_named(struct play *play, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < play->n_clients; i++) {
+        if (strcmp(play->clients[i]->name, name) == 0)
+            return &play->clients[i];
+    }
+    broken(play, "no such client");
+    return NULL;
+}
+
+/* --- clients --- */
+
+static struct map *find_map(void *ctx, struct slice name)
+{
+    struct client *client = ctx;
+    char *text = client->tcp ? mem_strdup(client->map) : mem_strndup(name.ptr, name.len);
+    struct map **map = map_named(client->play, text);
+
+    free(text);
+    return map != NULL ? *map : NULL;
+}
+
+static void wake(void *ctx)
+{
+    ((struct client *)ctx)->woken = true;
+}
+
+/* What connection.c does between two turns of the loop. */
+static void pump(struct client *client)
+{
+    size_t used = 1;
+
+    if (client->woken) {
+        client->woken = false;
+        session_output(client->session, &client->out);
+    }
+    while (!client->bad && client->kept.len > 0 && used > 0) {
+        used = session_input(client->session, client->kept.data, client->kept.len, &client->out,
+                             &client->bad);
+        buf_consume(&client->kept, used);
+    }
+}
+
+static void pump_all(struct play *play)
+{
+    size_t i;
+
+    fake_loop_advance(play->loop, 0);
+    for (i = 0; i < play->n_clients; i++)
+        pump(play->clients[i]);
+}
+
+static void do_client(struct play *play, char **words)
+{
+    struct client *client = mem_zalloc(sizeof *client);
+
+    if (play->n_clients == NAMES)
+        broken(play, "too many clients");
+    snprintf(client->name, sizeof client->name, "%s", words[1]);
+    client->play = play;
+    client->tcp = strncmp(words[2], "tcp:", 4) == 0;
+    if (client->tcp)
+        snprintf(client->map, sizeof client->map, "%s", words[2] + 4);
+    client->env = (struct session_env){client->tcp ? &tcp_table_codec : &socketmap_codec,
+                                       play->room, find_map, client};
+    client->session = session_new(&client->env, wake, client);
+    play->clients[play->n_clients++] = client;
+}
+
+static void client_free(struct client *client)
+{
+    session_free(client->session);
+    buf_fini(&client->kept);
+    buf_fini(&client->out);
+    free(client);
+}
+
+static void do_query(struct play *play, char **words)
+{
+    struct client *client = *client_named(play, words[1]);
+    struct buf payload = {NULL, 0, 0};
+
+    if (client->tcp) {
+        buf_add_str(&client->kept, "get ");
+        percent_encode(slice_str(words[3]), &client->kept);
+        buf_add_char(&client->kept, '\n');
+    } else {
+        buf_printf(&payload, "%s %s", words[2], words[3]);
+        netstring_encode(buf_slice(&payload), &client->kept);
+        buf_fini(&payload);
+    }
+}
+
+static void do_reply(struct play *play, char **words)
+{
+    struct client *client = *client_named(play, words[1]);
+    struct slice payload = {"", 0};
+    size_t used = 0;
+    char *got;
+
+    if (client->tcp) {
+        const char *end = client->out.len > 0 ? memchr(client->out.data, '\n', client->out.len)
+                                              : NULL;
+
+        if (end != NULL) {
+            payload = slice_of(client->out.data, (size_t)(end - client->out.data));
+            used = payload.len + 1;
+        }
+    } else if (client->out.len > 0 &&
+               netstring_decode(client->out.data, client->out.len, SOCKETMAP_REPLY_LIMIT, &payload,
+                                &used) != DECODE_OK) {
+        broken(play, "the reply is not a netstring");
+    }
+    got = used > 0 ? mem_strndup(payload.ptr, payload.len) : mem_strdup("(none)");
+    if (strcmp(got, words[2]) != 0)
+        fail(play, "reply", got, words[2]);
+    buf_consume(&client->out, used);
+    free(got);
+}
+
+/* --- sources --- */
+
+static const char *const statuses[] = {
+    [ANSWER_NOT_FOUND] = "not_found",
+    [ANSWER_FOUND] = "found",
+    [ANSWER_TEMP] = "temp",
+    [ANSWER_PERM] = "perm",
+};
+
+static struct answer parse_answer(const struct play *play, char *word)
+{
+    char *text = strchr(word, '=');
+    size_t i;
+
+    if (text != NULL)
+        *text++ = '\0';
+    for (i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+        if (strcmp(word, statuses[i]) == 0)
+            return (struct answer){(enum answer_status)i, slice_str(text != NULL ? text : "")};
+    }
+    broken(play, "no such status");
+    return answer_not_found();
+}
+
+static void do_source(struct play *play, char **words)
+{
+    const struct source_type *type =
+        strcmp(words[2], "known") == 0 ? &fake_known_type : &fake_asked_type;
+    const struct source_env env = {play->loop, NULL, NULL, NULL};
+    struct buf err = {NULL, 0, 0};
+
+    if (play->n_sources == NAMES)
+        broken(play, "too many sources");
+    play->sources[play->n_sources++] = source_ref_new(
+        type, words[1], &env, type->load(words[1], &play->rules, NULL, &err), NULL, NULL);
+}
+
+static void do_set(struct play *play, char **words)
+{
+    struct answer answer = parse_answer(play, words[3]);
+    char *text = mem_strndup(answer.text.ptr, answer.text.len);
+
+    fake_source_set(source_named(play, words[1])->source, words[2], answer.status, text);
+    free(text);
+}
+
+static void do_asked(struct play *play, char **words, size_t n)
+{
+    struct buf want = {NULL, 0, 0};
+    char *got = fake_source_asked(source_named(play, words[1])->source);
+    size_t i;
+
+    for (i = 2; i < n; i++)
+        buf_printf(&want, "%s%s", i > 2 ? " " : "", words[i]);
+    if (got == NULL || strcmp(got, buf_str(&want)) != 0)
+        fail(play, words[0], got != NULL ? got : "(nothing)", buf_str(&want));
+    buf_fini(&want);
+    free(got);
+}
+
+static void do_idle(struct play *play, char **words)
+{
+    char *got = fake_source_asked(source_named(play, words[1])->source);
+
+    if (got != NULL)
+        fail(play, "idle", got, "(nothing)");
+    free(got);
+}
+
+static void do_answer(struct play *play, char **words, size_t n)
+{
+    struct answer answers[WORDS];
+    size_t i;
+
+    for (i = 2; i < n; i++)
+        answers[i - 2] = parse_answer(play, words[i]);
+    if (!fake_source_answer(source_named(play, words[1])->source,
+                            strcmp(words[0], "answer-newest") == 0, answers, n - 2))
+        fail(play, "answer", "(nothing was asked, or too many answers)", words[1]);
+}
+
+static void do_cancelled(struct play *play, char **words)
+{
+    char got[24];
+
+    snprintf(got, sizeof got, "%zu", fake_source_cancelled(source_named(play, words[1])->source));
+    if (strcmp(got, words[2]) != 0)
+        fail(play, "cancelled", got, words[2]);
+}
+
+/* --- maps --- */
+
+static unsigned parse_search(const struct play *play, char *text)
+{
+    static const struct {
+        const char *word;
+        unsigned bit;
+    } steps[] = {
+        {"full", KEYWALK_FULL},
+        {"noext", KEYWALK_NOEXT},
+        {"localpart_if_local", KEYWALK_LOCALPART_IF_LOCAL},
+        {"at_domain", KEYWALK_AT_DOMAIN},
+    };
+    unsigned search = 0;
+    char *word, *rest = NULL;
+    size_t i;
+
+    for (word = strtok_r(text, ",", &rest); word != NULL; word = strtok_r(NULL, ",", &rest)) {
+        for (i = 0; i < sizeof steps / sizeof *steps && strcmp(word, steps[i].word) != 0; i++)
+            ;
+        if (i == sizeof steps / sizeof *steps)
+            broken(play, "no such step");
+        search |= steps[i].bit;
+    }
+    return search;
+}
+
+static void do_map(struct play *play, char **words, size_t n)
+{
+    struct map_options options = {
+        .name = words[1], .search = KEYWALK_ALL, .timeout_ms = 5000, .max_in_flight = 1000};
+    struct source_ref *sources[NAMES];
+    size_t n_sources = 0, i;
+    struct map *map, **place = map_named(play, words[1]);
+    char *word, *rest = NULL;
+
+    for (i = 2; i < n; i++) {
+        if (strncmp(words[i], "sources=", 8) == 0) {
+            for (word = strtok_r(words[i] + 8, ",", &rest); word != NULL;
+                 word = strtok_r(NULL, ",", &rest))
+                sources[n_sources++] = source_named(play, word);
+        } else if (strcmp(words[i], "combine=union") == 0) {
+            options.combine = MAP_COMBINE_UNION;
+        } else if (strncmp(words[i], "timeout=", 8) == 0) {
+            options.timeout_ms = strtoull(words[i] + 8, NULL, 10);
+        } else if (strncmp(words[i], "max_in_flight=", 14) == 0) {
+            options.max_in_flight = strtoul(words[i] + 14, NULL, 10);
+        } else if (strncmp(words[i], "search=", 7) == 0) {
+            options.search = parse_search(play, words[i] + 7);
+        } else {
+            broken(play, "no such option of a map");
+        }
+    }
+    map = map_new(&options, &play->rules, sources, n_sources, NULL, NULL);
+    if (place != NULL) {
+        map_unref(*place);
+        *place = map;
+    } else {
+        play->maps[play->n_maps++] = map;
+    }
+}
+
+static void do_unmap(struct play *play, char **words)
+{
+    struct map **place = map_named(play, words[1]);
+
+    if (place == NULL)
+        broken(play, "no such map");
+    map_unref(*place);
+    *place = play->maps[--play->n_maps];
+}
+
+static uint64_t stat_named(const struct play *play, const struct map_stats *stats, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+        if (strcmp(name, statuses[i]) == 0)
+            return stats->answers[i];
+    }
+    if (strcmp(name, "lookups") == 0)
+        return stats->lookups;
+    if (strcmp(name, "timeouts") == 0)
+        return stats->timeouts;
+    if (strcmp(name, "refused") == 0)
+        return stats->refused;
+    if (strcmp(name, "at_once") == 0)
+        return stats->at_once;
+    broken(play, "no such counter");
+    return 0;
+}
+
+static void do_stats(struct play *play, char **words, size_t n)
+{
+    struct map **map = map_named(play, words[1]);
+    size_t i;
+
+    for (i = 2; i < n; i++) {
+        char *want = strchr(words[i], '=');
+        char got[24];
+
+        if (map == NULL || want == NULL)
+            broken(play, "stats MAP NAME=N");
+        *want++ = '\0';
+        snprintf(got, sizeof got, "%llu",
+                 (unsigned long long)stat_named(play, &(*map)->stats, words[i]));
+        if (strcmp(got, want) != 0)
+            fail(play, words[i], got, want);
+    }
+}
+
+static void do_rules(struct play *play, char **words, size_t n)
+{
+    char *word, *rest = NULL;
+    size_t i;
+
+    for (i = 1; i < n; i++) {
+        if (strncmp(words[i], "local=", 6) == 0) {
+            for (word = strtok_r(words[i] + 6, ",", &rest); word != NULL;
+                 word = strtok_r(NULL, ",", &rest))
+                local_domains_add(play->local, slice_str(word));
+        } else if (strncmp(words[i], "delimiters=", 11) == 0) {
+            snprintf(play->delimiters, sizeof play->delimiters, "%s", words[i] + 11);
+        } else if (strcmp(words[i], "owner_request_special=yes") == 0) {
+            play->rules.owner_request_special = true;
+        } else {
+            broken(play, "no such rule");
+        }
+    }
+}
+
+/* --- the script --- */
+
+static void do_line(struct play *play, char **words, size_t n)
+{
+    const char *verb = words[0];
+
+    if (strcmp(verb, "rules") == 0) {
+        do_rules(play, words, n);
+    } else if (strcmp(verb, "source") == 0 && n == 3) {
+        do_source(play, words);
+    } else if (strcmp(verb, "set") == 0 && n == 4) {
+        do_set(play, words);
+    } else if (strcmp(verb, "map") == 0 && n >= 3) {
+        do_map(play, words, n);
+    } else if (strcmp(verb, "unmap") == 0 && n == 2) {
+        do_unmap(play, words);
+    } else if (strcmp(verb, "client") == 0 && n == 3) {
+        do_client(play, words);
+    } else if (strcmp(verb, "send") == 0 && n == 3) {
+        buf_add_str(&(*client_named(play, words[1]))->kept, words[2]);
+    } else if (strcmp(verb, "query") == 0 && n == 4) {
+        do_query(play, words);
+    } else if (strcmp(verb, "reply") == 0 && n == 3) {
+        do_reply(play, words);
+    } else if (strcmp(verb, "silent") == 0 && n == 2) {
+        if ((*client_named(play, words[1]))->out.len > 0)
+            fail(play, "silent", buf_str(&(*client_named(play, words[1]))->out), "");
+    } else if (strcmp(verb, "bad") == 0 && n == 2) {
+        if (!(*client_named(play, words[1]))->bad)
+            fail(play, "bad", "good", "bad");
+    } else if (strcmp(verb, "close") == 0 && n == 2) {
+        struct client **place = client_named(play, words[1]);
+
+        client_free(*place);
+        *place = play->clients[--play->n_clients];
+    } else if (strcmp(verb, "asked") == 0 && n >= 3) {
+        do_asked(play, words, n);
+    } else if (strcmp(verb, "idle") == 0 && n == 2) {
+        do_idle(play, words);
+    } else if (strncmp(verb, "answer", 6) == 0 && n >= 3) {
+        do_answer(play, words, n);
+    } else if (strcmp(verb, "cancelled") == 0 && n == 3) {
+        do_cancelled(play, words);
+    } else if (strcmp(verb, "time") == 0 && n == 2) {
+        fake_loop_advance(play->loop, strtoull(words[1], NULL, 10));
+    } else if (strcmp(verb, "stats") == 0 && n >= 3) {
+        do_stats(play, words, n);
+    } else {
+        broken(play, "no such command, or the wrong number of words");
+    }
+    pump_all(play);
+}
+
+static char unescape(const char **at)
+{
+    char digits[3] = {0};
+
+    switch (*++*at) {
+    case 'n':
+        return '\n';
+    case 'r':
+        return '\r';
+    case 't':
+        return '\t';
+    case 'x':
+        memcpy(digits, *at + 1, 2);
+        *at += 2;
+        return (char)strtoul(digits, NULL, 16);
+    default:
+        return **at;
+    }
+}
+
+/* Splits line into words, in place. */
+static size_t split(const struct play *play, char *line, char **words)
+{
+    const char *at = line;
+    char *to = line;
+    size_t n = 0;
+
+    for (;;) {
+        bool quoted = false;
+
+        at += strspn(at, " \t\r\n");
+        if (*at == '\0' || *at == '#')
+            return n;
+        if (n == WORDS)
+            broken(play, "too many words");
+        words[n++] = to;
+        while (*at != '\0' && (quoted || strchr(" \t\r\n", *at) == NULL)) {
+            if (*at == '"')
+                quoted = !quoted;
+            else if (quoted && *at == '\\')
+                *to++ = unescape(&at);
+            else
+                *to++ = *at;
+            at++;
+        }
+        if (*at != '\0')
+            at++;
+        *to++ = '\0';
+    }
+}
+
+static void play_free(struct play *play)
+{
+    size_t i;
+
+    for (i = 0; i < play->n_clients; i++)
+        client_free(play->clients[i]);
+    for (i = 0; i < play->n_maps; i++)
+        map_unref(play->maps[i]);
+    for (i = 0; i < play->n_sources; i++)
+        source_ref_unref(play->sources[i]);
+    lookup_room_free(play->room);
+    local_domains_free(play->local);
+    loop_free(play->loop);
+}
+
+static unsigned replay(const char *path)
+{
+    struct play play = {.path = path};
+    FILE *file = fopen(path, "r");
+    char line[4096], *words[WORDS];
+
+    if (file == NULL) {
+        perror(path);
+        return 1;
+    }
+    play.loop = loop_new();
+    play.room = lookup_room_new(play.loop);
+    play.local = local_domains_new();
+    play.rules = (struct keywalk_rules){play.local, play.delimiters, false};
+    while (fgets(line, sizeof line, file) != NULL) {
+        size_t n;
+
+        play.line++;
+        n = split(&play, line, words);
+        if (n > 0)
+            do_line(&play, words, n);
+    }
+    fclose(file);
+    play_free(&play);
+    return play.failures;
+}
+
+int main(int argc, char **argv)
+{
+    unsigned passed = 0, failed = 0;
+    int i;
+
+    for (i = 1; i < argc; i++) {
+        if (replay(argv[i]) == 0)
+            passed++;
+        else
+            failed++;
+    }
+    printf("replay: %u passed, %u failed\n", passed, failed);
+    return failed == 0 && passed > 0 ? 0 : 1;
+}
