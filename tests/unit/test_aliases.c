@@ -449,13 +449,13 @@ static void test_names_as_postalias(void)
     reading = read_aliases(NULL);
     CU_ASSERT_EQUAL_FATAL(reading->outcome, FILE_GOOD);
     for (size_t i = 0; file_table_at(reading->table, i, &key, &answer); i++) {
-        fake_write("query", key.ptr);
+        fake_write_bytes("query", key.ptr, key.len);
         snprintf(command, sizeof command,
                  "cd %s && postalias -c . hash:aliases 2>/dev/null; "
                  "postalias -c . -q \"$(cat query)\" hash:aliases >/dev/null 2>&1",
                  fake_dir);
         if (system(command) != 0)
-            fprintf(stderr, "\npostalias does not know \"%s\"\n", key.ptr);
+            fprintf(stderr, "\npostalias does not know \"%.*s\"\n", (int)key.len, key.ptr);
         CU_ASSERT_EQUAL(system(command), 0);
     }
     snprintf(command, sizeof command,
