@@ -51,6 +51,11 @@ def is_sanitized():
     return b"__asan_init" in binary or b"__tsan_init" in binary
 
 
+def is_tsan():
+    with open(DAEMON, "rb") as file:
+        return b"__tsan_init" in file.read()
+
+
 def memory_counts():
     """Figures of memory are there, and mean something: a sanitizer adds its own."""
     return os.path.exists("/proc/self/status") and not is_sanitized()
@@ -242,11 +247,24 @@ class Daemon:
     def signal(self, number):
         os.kill(self.pid, number)
 
+    def signal_until(self, number, reaction):
+        """Sends it, and waits for reaction() to be true. ThreadSanitizer puts signals off, and
+        loses one in some hundreds (never seen in an ordinary build in 2,700): there, again."""
+        self.signal(number)
+        if is_tsan():
+            try:
+                return until(reaction, "a reaction to a signal", 5)
+            except AssertionError:
+                self.signal(number)
+        return until(reaction, "a reaction to signal %d" % number)
+
     def reload(self, expect="reloaded"):
         """HUP, and waits for what the log says to it; gives the new part of the log."""
         since = self.log_size()
-        self.signal(signal.SIGHUP)
-        self.wait_log(r"\breloaded\b|reload refused", since)
+        def said_it():
+            self.check_alive()
+            return re.search(r"\breloaded\b|reload refused", self.log(since))
+        self.signal_until(signal.SIGHUP, said_it)
         said = self.log(since)
         if expect not in said:
             raise AssertionError("expected %r after HUP, the log says:\n%s" % (expect, said))

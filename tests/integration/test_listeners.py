@@ -7,6 +7,7 @@ import grp
 import os
 import pwd
 import re
+import select
 import signal
 import socket
 import stat
@@ -634,7 +635,7 @@ class SystemdSockets(ListenerCase):
         d.launch(environment={"NOTIFY_SOCKET": d.path("notify")})
         self.assertIn("READY=1", notify.recv(4096).decode().splitlines())
         self.assertEqual(d.ask("m", KEY), "OK gregory")  # ready means ready
-        d.signal(signal.SIGHUP)
+        d.signal_until(signal.SIGHUP, lambda: select.select([notify], [], [], 0.5)[0])
         self.assertIn("RELOADING=1", notify.recv(4096).decode().splitlines())
         self.assertIn("READY=1", notify.recv(4096).decode().splitlines())
         d.signal(signal.SIGTERM)
@@ -648,7 +649,7 @@ class SystemdSockets(ListenerCase):
         d.launch(environment={"NOTIFY_SOCKET": d.path("notify")})
         notify.recv(4096)
         d.write("dictd.cf", "nonsense\n")
-        d.signal(signal.SIGHUP)
+        d.signal_until(signal.SIGHUP, lambda: select.select([notify], [], [], 0.5)[0])
         self.assertIn("RELOADING=1", notify.recv(4096).decode().splitlines())
         self.assertIn("READY=1", notify.recv(4096).decode().splitlines())
 
