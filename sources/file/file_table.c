@@ -10,8 +10,8 @@
  * home in the line. The key takes the first free slot from its home on, going
  * round in the line; when the line is full, in the next line, and then the bit
  * PASSED of the home says that somebody went past. A search that does not see
- * that bit ends with the line: 94 in 100 do, at worst, in lines that are filled to
- * 3/4 altogether.
+ * that bit ends with the line. At most 6 slots of 8 are taken on average: then
+ * 94 searches in 100 read one line only, found or not.
  */
 #include "sources/file/file_table.h"
 

@@ -8,11 +8,11 @@
  * they come from file_table_keep, which most do, or are string literals. No
  * text or key that is handed out has a NUL behind it.
  *
- * Made for large tables and small memory: an entry costs 10 to 16 bytes besides
- * its key and value where these are short, and a lookup reads two places in
- * memory when it finds something, one when not. For that, keep a value right
- * before the entry that it is for is added. Tables of any size that the address
- * space holds are fine; so are keys and values of any length.
+ * Made for large tables and small memory: an entry with a short key and value
+ * costs 13 to 16 bytes besides these, and a lookup waits for two places in
+ * memory when it finds something, for one when not. For that, keep a value right
+ * before the entry that it is for is added. Keys, values and tables may be of any
+ * size.
  *
  * Threads: one while it is filled, any number afterwards.
  */
