@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs every test there is against $BUILD (default build). Ends with
-# "N passed, N failed", and fails when any did. Parts that need root (a Postfix
+# "N passed, N failed, N skipped" (a test that ends with 77 says why it cannot run
+# here), and fails when any did. Parts that need root (a Postfix
 # of their own) go through sudo where the caller is not root.
 set -u
 cd "$(dirname "$0")/.."
@@ -9,6 +10,7 @@ case $BUILD in /*) ;; *) BUILD=$PWD/$BUILD ;; esac
 export BUILD
 passed=0
 failed=0
+skipped=0
 failures=
 
 run() { # NAME COMMAND...: one test program
@@ -16,9 +18,14 @@ run() { # NAME COMMAND...: one test program
     shift
     log=$(mktemp)
     start=$(date +%s)
-    if "$@" >"$log" 2>&1; then
+    status=0
+    "$@" >"$log" 2>&1 || status=$?
+    if [ $status -eq 0 ]; then
         passed=$((passed + 1))
         echo "ok    $name ($(($(date +%s) - start)) s)"
+    elif [ $status -eq 77 ]; then
+        skipped=$((skipped + 1))
+        echo "skip  $name: $(tail -n 1 "$log")"
     else
         failed=$((failed + 1))
         failures="$failures $name"
@@ -49,5 +56,5 @@ for script in tests/e2e/test_*.py; do
 done
 
 [ -z "$failures" ] || echo "failed:$failures"
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

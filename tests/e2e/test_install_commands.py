@@ -54,8 +54,9 @@ def run(report, arguments):
                  "--mount-proc"]
     probe = subprocess.run(namespace + ["true"], capture_output=True, text=True, check=False)
     if probe.returncode != 0:
-        raise harness.SetupError("cannot make namespaces (a container without CAP_SYS_ADMIN?): "
-                                 + probe.stderr.strip())
+        print("skipped: namespaces cannot be made here (a container, a chroot): "
+              + probe.stderr.strip())
+        sys.exit(77)
     area = tempfile.mkdtemp(prefix="dictd-e2e-install-")
     try:
         os.chmod(area, 0o755)
