@@ -20,7 +20,7 @@ void buf_fini(struct buf *buf)
     buf_init(buf);
 }
 
-char *buf_reserve(struct buf *buf, size_t more)
+char *buf_grow(struct buf *buf, size_t more)
 {
     if (more > buf->cap - buf->len) {
         size_t cap = buf->cap > 0 ? buf->cap : 64;
@@ -86,20 +86,10 @@ void buf_consume(struct buf *buf, size_t len)
     buf->len -= len;
 }
 
-void buf_clear(struct buf *buf)
-{
-    buf->len = 0;
-}
-
 const char *buf_str(struct buf *buf)
 {
     *buf_reserve(buf, 1) = '\0';
     return buf->data;
-}
-
-struct slice buf_slice(const struct buf *buf)
-{
-    return slice_of(buf->data, buf->len);
 }
 
 char *buf_take(struct buf *buf)

@@ -22,8 +22,15 @@ struct buf {
 void buf_init(struct buf *buf);
 void buf_fini(struct buf *buf); /* frees; the buf is empty and usable again */
 
-/* Makes room for `more` bytes past len and returns where they go. */
-char *buf_reserve(struct buf *buf, size_t more);
+/* Out of line: buf_reserve where there is no room yet. */
+char *buf_grow(struct buf *buf, size_t more);
+
+/* Makes room for `more` bytes past len and returns where they go (NULL for none of none). */
+static inline char *buf_reserve(struct buf *buf, size_t more)
+{
+    return buf->data != NULL && more <= buf->cap - buf->len ? buf->data + buf->len
+                                                            : buf_grow(buf, more);
+}
 
 void buf_add(struct buf *buf, const void *bytes, size_t len);
 void buf_add_slice(struct buf *buf, struct slice bytes);
@@ -33,11 +40,18 @@ void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(
 
 /* Drops the first len bytes, moving the rest down. */
 void buf_consume(struct buf *buf, size_t len);
-void buf_clear(struct buf *buf); /* len = 0; keeps the memory */
+/* len = 0; keeps the memory. */
+static inline void buf_clear(struct buf *buf)
+{
+    buf->len = 0;
+}
 
 /* The contents as a C string, borrowed until the next change. */
 const char *buf_str(struct buf *buf);
-struct slice buf_slice(const struct buf *buf);
+static inline struct slice buf_slice(const struct buf *buf)
+{
+    return slice_of(buf->data, buf->len);
+}
 
 /* Takes the bytes out, NUL-terminated; the caller frees. The buf is empty after. */
 char *buf_take(struct buf *buf);
