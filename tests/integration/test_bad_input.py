@@ -325,9 +325,9 @@ class Hogs(Server):
         before = self.warm()
         for length in (b"99999:", b"10500:", b"4294967295:"):
             for _ in range(500):
-                client = self.closing(self.d.client())
-                client.send(length + b"x" * 50)
-                self.assertEqual(client.wait_closed(), b"")
+                with self.d.client() as client:
+                    client.send(length + b"x" * 50)
+                    self.assertEqual(client.wait_closed(), b"")
         self.assert_grew_at_most(before, 4096, "1,500 oversized announcements")
 
     def test_announced_within_the_limit_is_not_taken_either(self):
