@@ -1,33 +1,21 @@
 /* See local_names.h. Names here; addresses are in local_addresses.c. */
 #include "dictd/server/local_names.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "dictd/base/buf.h"
+#include "dictd/base/whole_file.h"
+#include "dictd/lookup/list_elements.h"
 #include "dictd/server/command.h"
 
-enum {
-    FILE_DEPTH_MAX = 10, /* of /files that mention /files: one may mention itself */
-    CONTENT_LIMIT_BYTES = 16 * 1024 * 1024,
-    POSTMAP_TIMEOUT_MS = 10000
-};
-
-static void add_list(const struct local_names *names, struct slice list, bool negated,
-                     unsigned depth);
+enum { CONTENT_LIMIT_BYTES = 16 * 1024 * 1024, POSTMAP_TIMEOUT_MS = 10000 };
 
 static bool is_blank(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static bool is_separator(char c)
-{
-    return c == ',' || is_blank(c);
 }
 
 static struct slice skip(struct slice s, size_t n)
@@ -63,73 +51,6 @@ static void warn_left_out(const struct local_names *names, const char *element, 
              "%s: %s cannot be read: %s; users of the domains in it are not found by their "
              "bare names until it can be read and the configuration is reloaded",
              names->parameter, element, why);
-}
-
-/* --- files --- */
-
-static bool read_file(const char *path, struct buf *out, struct buf *why)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC), error = 0;
-
-    if (fd < 0) {
-        buf_add_str(why, strerror(errno));
-        return false;
-    }
-    while (error == 0 && out->len <= CONTENT_LIMIT_BYTES) {
-        ssize_t got = read(fd, buf_reserve(out, 65536), 65536);
-
-        if (got == 0)
-            break;
-        if (got > 0)
-            out->len += (size_t)got;
-        else if (errno != EINTR)
-            error = errno;
-    }
-    close(fd);
-    if (error != 0)
-        buf_add_str(why, strerror(error));
-    else if (out->len > CONTENT_LIMIT_BYTES)
-        buf_add_str(why, "larger than 16 MiB");
-    return why->len == 0;
-}
-
-/* As readlline(3): comments are skipped, and white space at the begin of a line continues the
- * one before, which here only matters where there is none: then the line does not count. */
-static void add_file_lines(const struct local_names *names, const char *path, struct slice text,
-                           bool negated, unsigned depth)
-{
-    struct slice line, content;
-    bool begun = false;
-
-    while (next_line(&text, &line)) {
-        content = trim(line);
-        if (content.len == 0 || content.ptr[0] == '#')
-            continue;
-        if (!begun && is_blank(line.ptr[0])) {
-            log_warn(names->log,
-                     "%s: %s: a line begins with white space but continues none; it is "
-                     "passed over, as by Postfix",
-                     names->parameter, path);
-            continue;
-        }
-        begun = true;
-        add_list(names, content, negated, depth + 1);
-    }
-}
-
-static void add_file(const struct local_names *names, const char *path, bool negated,
-                     unsigned depth)
-{
-    struct buf text = {NULL, 0, 0}, why = {NULL, 0, 0};
-
-    if (depth >= FILE_DEPTH_MAX)
-        buf_add_str(&why, "files that mention files are nested too deep");
-    if (why.len == 0 && read_file(path, &text, &why))
-        add_file_lines(names, path, buf_slice(&text), negated, depth);
-    else
-        warn_left_out(names, path, buf_str(&why));
-    buf_fini(&text);
-    buf_fini(&why);
 }
 
 /* --- names and tables --- */
@@ -169,49 +90,45 @@ static void add_table(const struct local_names *names, const char *table, bool n
     buf_fini(&why);
 }
 
-static void add_element(const struct local_names *names, struct slice element, bool negated,
-                        unsigned depth)
+static void on_element(void *ctx, const struct list_element *element)
 {
-    struct buf text = {NULL, 0, 0};
+    const struct local_names *names = ctx;
 
-    while (element.len > 0 && element.ptr[0] == '!') {
-        negated = !negated;
-        element = skip(element, 1);
-    }
-    buf_add_slice(&text, element);
-    if (element.len == 0)
+    switch (element->kind) {
+    case LIST_ELEMENT_NAME:
+        add_name(names, slice_str(element->text), element->negated);
+        break;
+    case LIST_ELEMENT_TABLE:
+        add_table(names, element->text, element->negated);
+        break;
+    case LIST_ELEMENT_NO_FILE:
+        warn_left_out(names, element->text, element->why);
+        break;
+    case LIST_ELEMENT_NO_NAME:
         log_warn(names->log, "%s: a name is missing after \"!\"", names->parameter);
-    else if (element.ptr[0] == '/')
-        add_file(names, buf_str(&text), negated, depth);
-    else if (element.ptr[0] != '[' && memchr(element.ptr, ':', element.len) != NULL)
-        add_table(names, buf_str(&text), negated);
-    else
-        add_name(names, element, negated);
-    buf_fini(&text);
-}
-
-static void add_list(const struct local_names *names, struct slice list, bool negated,
-                     unsigned depth)
-{
-    while (list.len > 0) {
-        size_t len = 0, level = 0;
-
-        while (len < list.len && (level > 0 || !is_separator(list.ptr[len]))) {
-            if (list.ptr[len] == '{')
-                level++;
-            else if (list.ptr[len] == '}' && level > 0)
-                level--;
-            len++;
-        }
-        if (len > 0)
-            add_element(names, slice_of(list.ptr, len), negated, depth);
-        list = skip(list, len < list.len ? len + 1 : len);
+        break;
+    case LIST_ELEMENT_STRAY:
+        log_warn(names->log,
+                 "%s: %s: a line begins with white space but continues none; it is "
+                 "passed over, as by Postfix",
+                 names->parameter, element->text);
+        break;
+    case LIST_ELEMENT_COMMENT:
+        log_warn(names->log,
+                 "%s: a comment behind other text; it is passed over to the end of its line, "
+                 "as by Postfix",
+                 names->parameter);
+        break;
+    case LIST_ELEMENT_FILE:
+        break;
     }
 }
 
 void local_names_add_list(const struct local_names *names, const char *list)
 {
-    add_list(names, slice_str(list), false, 0);
+    struct local_names copy = *names; /* const, and the walk's context is not */
+
+    list_elements_each(list, on_element, &copy);
 }
 
 void local_names_add_origin(const struct local_names *names, const char *origin)
@@ -224,7 +141,7 @@ void local_names_add_origin(const struct local_names *names, const char *origin)
             local_domains_add_origin(names->local, slice_str(origin));
         return;
     }
-    if (read_file(origin, &text, &why)) {
+    if (whole_file_read(origin, &text, &why)) {
         rest = buf_slice(&text);
         next_line(&rest, &line);
         line = trim(line);
