@@ -22,6 +22,7 @@
 #include "dictd/server/site.h"
 #include "sources/aliases/aliases.h"
 #include "sources/passwd/passwd.h"
+#include "sources/pgsql/pgsql.h"
 #include "sources/texthash/texthash.h"
 
 #ifndef SYSCONFDIR
@@ -37,6 +38,7 @@ static const struct source_type *const source_types[] = {
     &texthash_source_type,
     &aliases_source_type,
     &passwd_source_type,
+    &pgsql_source_type,
     NULL,
 };
 

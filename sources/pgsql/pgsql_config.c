@@ -1,0 +1,426 @@
+/* See pgsql_config.h. */
+#include "sources/pgsql/pgsql_config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dictd/base/conf.h"
+#include "dictd/base/mem.h"
+#include "dictd/base/units.h"
+#include "dictd/lookup/map_file.h"
+
+enum { CHANNEL_MAX_BYTES = 63 }; /* NAMEDATALEN - 1 */
+
+static const char *const parameters[] = {"hosts",
+                                         "user",
+                                         "password",
+                                         "dbname",
+                                         "encoding",
+                                         "query",
+                                         "domain",
+                                         "result_format",
+                                         "idle_interval",
+                                         "retry_interval",
+                                         "table",
+                                         "expansion_limit",
+                                         "select_field",
+                                         "where_field",
+                                         "connections",
+                                         "additional_conditions",
+                                         "query_timeout",
+                                         "select_function",
+                                         "prepare",
+                                         "notify_channel",
+                                         NULL};
+
+/* One file on its way to a config. */
+struct reading {
+    const struct conf *conf;
+    struct pgsql_config *config;
+    struct buf *err, *warnings;
+};
+
+/* ------------------------------------------------------ single parameters */
+
+/* The value; NULL when there is none. */
+static const char *value_of(const struct reading *reading, const char *name)
+{
+    const struct conf_entry *entry = conf_get(reading->conf, name);
+
+    return entry != NULL ? entry->value : NULL;
+}
+
+/* NULL for an empty value too. */
+static const char *text_of(const struct reading *reading, const char *name)
+{
+    const char *value = value_of(reading, name);
+
+    return value != NULL && *value != '\0' ? value : NULL;
+}
+
+static void complain(const struct reading *reading, const char *name, const char *what)
+{
+    map_file_note(reading->err, reading->conf, conf_get(reading->conf, name), "%s", what);
+}
+
+static void warn(const struct reading *reading, const char *name, const char *what)
+{
+    map_file_note(reading->warnings, reading->conf, conf_get(reading->conf, name), "%s", what);
+}
+
+static char *string(const struct reading *reading, const char *name)
+{
+    const char *value = value_of(reading, name);
+
+    return mem_strdup(value != NULL ? value : "");
+}
+
+/* The rest of a message of units.h behind the value that it quotes: where a line before the
+ * password's was continued by mistake, that value holds the password. */
+static void complain_units(const struct reading *reading, const char *name, struct buf *why)
+{
+    const char *text = buf_str(why), *quote = strrchr(text, '"');
+
+    map_file_note(reading->err, reading->conf, conf_get(reading->conf, name), "the value%s",
+                  quote != NULL ? quote + 1 : " is wrong");
+    buf_fini(why);
+}
+
+static uint64_t interval_ms(const struct reading *reading, const char *name, uint64_t ms)
+{
+    const char *value = value_of(reading, name);
+    struct buf why = {NULL, 0, 0};
+
+    if (value == NULL)
+        return ms;
+    if (!units_parse_time_ms(value, &ms, &why))
+        complain_units(reading, name, &why);
+    else if (ms < 1000)
+        complain(reading, name, "must be at least 1 second");
+    return ms;
+}
+
+static uint64_t count(const struct reading *reading, const char *name, uint64_t number,
+                      uint64_t min, uint64_t max)
+{
+    const char *value = value_of(reading, name);
+    struct buf why = {NULL, 0, 0};
+
+    if (value != NULL && !units_parse_count(value, min, max, &number, &why))
+        complain_units(reading, name, &why);
+    return number;
+}
+
+static bool yes_or_no(const struct reading *reading, const char *name, bool yes)
+{
+    const char *value = value_of(reading, name);
+    struct buf why = {NULL, 0, 0};
+
+    if (value != NULL && !units_parse_bool(value, &yes, &why))
+        complain_units(reading, name, &why);
+    return yes;
+}
+
+/* --------------------------------------------------------------- servers */
+
+struct hosts_walk {
+    const struct reading *reading;
+    unsigned number;
+};
+
+static bool add_host(void *ctx, struct slice word)
+{
+    struct hosts_walk *walk = ctx;
+    const struct reading *reading = walk->reading;
+    struct pgsql_config *config = reading->config;
+    struct pgsql_host host;
+    struct buf why = {NULL, 0, 0};
+
+    walk->number++;
+    if (pgsql_host_parse(&host, word, &why)) {
+        config->hosts =
+            mem_realloc(config->hosts, (config->n_hosts + 1) * sizeof *config->hosts);
+        config->hosts[config->n_hosts++] = host;
+    } else {
+        map_file_note(reading->err, reading->conf, conf_get(reading->conf, "hosts"),
+                      "number %u: %s", walk->number, buf_str(&why));
+    }
+    buf_fini(&why);
+    return true;
+}
+
+/* dbname, user and password are for hosts that are not URIs. */
+static void check_login(const struct reading *reading)
+{
+    static const char *const names[] = {"dbname", "user", "password"};
+    const struct pgsql_config *config = reading->config;
+    size_t n_uris = 0;
+
+    for (size_t i = 0; i < config->n_hosts; i++)
+        n_uris += config->hosts[i].kind == PGSQL_HOST_URI;
+    if (n_uris < config->n_hosts && *config->dbname == '\0')
+        map_file_note(reading->err, reading->conf, NULL,
+                      "dbname is missing: a host that is not a URI needs it");
+    for (size_t i = 0; i < 3 && n_uris == config->n_hosts; i++) {
+        if (text_of(reading, names[i]) != NULL)
+            warn(reading, names[i], "not used: all hosts are URIs");
+    }
+}
+
+static void read_servers(const struct reading *reading)
+{
+    struct pgsql_config *config = reading->config;
+    struct hosts_walk walk = {reading, 0};
+    const char *hosts = value_of(reading, "hosts"), *encoding = value_of(reading, "encoding");
+
+    config->user = string(reading, "user");
+    config->password = string(reading, "password");
+    config->dbname = string(reading, "dbname");
+    conf_each_word(hosts != NULL ? hosts : "", add_host, &walk);
+    if (walk.number == 0)
+        conf_each_word("localhost", add_host, &walk);
+    if (config->n_hosts == walk.number)
+        check_login(reading);
+    config->encoding = mem_strdup(encoding != NULL ? encoding : "UTF8");
+    if (*config->encoding == '\0')
+        complain(reading, "encoding", "is empty");
+}
+
+static void read_limits(const struct reading *reading)
+{
+    struct pgsql_config *config = reading->config;
+    const char *channel = text_of(reading, "notify_channel");
+
+    config->idle_interval_ms = interval_ms(reading, "idle_interval", 60000);
+    config->retry_interval_ms = interval_ms(reading, "retry_interval", 60000);
+    config->query_timeout_ms = interval_ms(reading, "query_timeout", 5000);
+    config->expansion_limit = count(reading, "expansion_limit", 0, 0, INT32_MAX);
+    config->connections = (unsigned)count(reading, "connections", 2, 1, PGSQL_CONNECTIONS_MAX);
+    config->prepare = yes_or_no(reading, "prepare", true);
+    if (channel != NULL && strlen(channel) > CHANNEL_MAX_BYTES)
+        complain(reading, "notify_channel", "is longer than 63 bytes");
+    config->notify_channel = channel != NULL ? mem_strdup(channel) : NULL;
+}
+
+/* ----------------------------------------------------------------- query */
+
+static void warn_unused(const struct reading *reading, const char *const *names,
+                        const char *used)
+{
+    for (; *names != NULL; names++) {
+        if (text_of(reading, *names) != NULL)
+            map_file_note(reading->warnings, reading->conf, conf_get(reading->conf, *names),
+                          "not used: %s takes its place", used);
+    }
+}
+
+/* `SELECT select_field FROM table WHERE where_field='%s' additional_conditions` */
+static char *build_query(const struct reading *reading)
+{
+    static const char *const needed[] = {"table", "select_field", "where_field"};
+    const char *conditions = value_of(reading, "additional_conditions");
+    bool complete = true;
+
+    if (text_of(reading, needed[0]) == NULL && text_of(reading, needed[1]) == NULL &&
+        text_of(reading, needed[2]) == NULL) {
+        map_file_note(reading->err, reading->conf, NULL, "query is missing");
+        return NULL;
+    }
+    for (size_t i = 0; i < 3; i++) {
+        if (text_of(reading, needed[i]) != NULL)
+            continue;
+        map_file_note(reading->err, reading->conf, NULL,
+                      "%s is missing; without query it is needed beside table, select_field "
+                      "and where_field",
+                      needed[i]);
+        complete = false;
+    }
+    if (!complete)
+        return NULL;
+    return mem_printf("SELECT %s FROM %s WHERE %s='%%s' %s", text_of(reading, "select_field"),
+                      text_of(reading, "table"), text_of(reading, "where_field"),
+                      conditions != NULL ? conditions : "");
+}
+
+/* The query's text, and in *name where it comes from. NULL: there is none. */
+static char *choose_query(const struct reading *reading, const char **name)
+{
+    static const char *const below[] = {"select_function",       "table",
+                                        "select_field",          "where_field",
+                                        "additional_conditions", NULL};
+    const char *query = text_of(reading, "query");
+    const char *function = text_of(reading, "select_function");
+
+    if (query != NULL) {
+        *name = "query";
+        warn_unused(reading, below, *name);
+        return mem_strdup(query);
+    }
+    if (function != NULL) {
+        *name = "select_function";
+        warn_unused(reading, below + 1, *name);
+        return mem_printf("SELECT %s('%%s')", function);
+    }
+    *name = "table";
+    return build_query(reading);
+}
+
+static void read_query(const struct reading *reading)
+{
+    struct pgsql_config *config = reading->config;
+    struct buf why = {NULL, 0, 0};
+    const char *name;
+
+    config->query_text = choose_query(reading, &name);
+    if (config->query_text != NULL) {
+        config->statement = pgsql_statement_new(config->query_text, &config->needs, &why);
+        if (config->statement == NULL)
+            complain(reading, name, buf_str(&why));
+        else if (config->statement->open_to_keys)
+            map_file_note(reading->warnings, reading->conf, conf_get(reading->conf, name),
+                          "%s; what a key holds becomes SQL there, and whoever sends mail "
+                          "chooses keys: put every placeholder into a '...' literal",
+                          config->statement->why);
+    }
+    buf_fini(&why);
+}
+
+static void read_results(const struct reading *reading)
+{
+    struct pgsql_config *config = reading->config;
+    const char *format = value_of(reading, "result_format");
+    struct buf why = {NULL, 0, 0};
+
+    config->result_text = mem_strdup(format != NULL ? format : "%s");
+    if (*config->result_text == '\0')
+        complain(reading, "result_format", "is empty");
+    config->result_format =
+        template_new(slice_str(config->result_text), TEMPLATE_RESULT, &config->needs, &why);
+    if (config->result_format == NULL)
+        complain(reading, "result_format", buf_str(&why));
+    buf_fini(&why);
+}
+
+static void read_domain(const struct reading *reading)
+{
+    const char *domain = text_of(reading, "domain");
+    struct buf why = {NULL, 0, 0}, passed_over = {NULL, 0, 0};
+
+    if (domain == NULL)
+        return;
+    reading->config->domain = name_list_new(domain, &why, &passed_over);
+    if (reading->config->domain == NULL)
+        complain(reading, "domain", buf_str(&why));
+    else if (name_list_count(reading->config->domain) == 0)
+        warn(reading, "domain", "lets no domain through: no key is ever found");
+    if (passed_over.len > 0)
+        warn(reading, "domain", buf_str(&passed_over));
+    buf_fini(&why);
+    buf_fini(&passed_over);
+}
+
+/* -------------------------------------------------------------- the whole */
+
+/* Frees conf and finishes warnings. conf is NULL when the file was refused already. */
+static struct pgsql_config *make(const char *path, struct conf *conf, bool check_mode,
+                                 struct buf *err, struct buf *warnings)
+{
+    struct pgsql_config *config = mem_zalloc(sizeof *config);
+    struct reading reading = {conf, config, err, warnings};
+    size_t before = err->len;
+    bool has_password;
+
+    config->path = mem_strdup(path);
+    if (conf != NULL) {
+        read_servers(&reading);
+        read_limits(&reading);
+        read_query(&reading);
+        read_results(&reading);
+        read_domain(&reading);
+        has_password = *config->password != '\0';
+        for (size_t i = 0; i < config->n_hosts; i++)
+            has_password = has_password || pgsql_host_has_password(&config->hosts[i]);
+        if (check_mode && has_password)
+            map_file_check_mode(path, warnings);
+    }
+    config->warnings = mem_strdup(buf_str(warnings));
+    buf_fini(warnings);
+    if (conf == NULL || err->len > before) {
+        pgsql_config_free(config);
+        config = NULL;
+    }
+    conf_free(conf);
+    return config;
+}
+
+struct pgsql_config *pgsql_config_load(const char *path, struct buf *err)
+{
+    struct buf warnings = {NULL, 0, 0};
+    struct conf *conf = map_file_read(path, parameters, err, &warnings);
+
+    return make(path, conf, true, err, &warnings);
+}
+
+struct pgsql_config *pgsql_config_parse(const char *path, struct slice text, struct buf *err)
+{
+    struct buf warnings = {NULL, 0, 0};
+    struct conf *conf = map_file_parse(path, text, parameters, err, &warnings);
+
+    return make(path, conf, false, err, &warnings);
+}
+
+void pgsql_config_free(struct pgsql_config *config)
+{
+    if (config == NULL)
+        return;
+    for (size_t i = 0; i < config->n_hosts; i++)
+        pgsql_host_fini(&config->hosts[i]);
+    free(config->hosts);
+    free(config->path);
+    free(config->user);
+    free(config->password);
+    free(config->dbname);
+    free(config->encoding);
+    name_list_free(config->domain);
+    pgsql_statement_free(config->statement);
+    template_free(config->result_format);
+    free(config->query_text);
+    free(config->result_text);
+    free(config->notify_channel);
+    free(config->warnings);
+    free(config);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
+bool pgsql_config_equal(const struct pgsql_config *a, const struct pgsql_config *b)
+{
+    if (a->n_hosts != b->n_hosts)
+        return false;
+    for (size_t i = 0; i < a->n_hosts; i++) {
+        if (!pgsql_host_equal(&a->hosts[i], &b->hosts[i]))
+            return false;
+    }
+    return same_text(a->user, b->user) && same_text(a->password, b->password) &&
+           same_text(a->dbname, b->dbname) && same_text(a->encoding, b->encoding) &&
+           same_text(a->query_text, b->query_text) &&
+           same_text(a->result_text, b->result_text) &&
+           same_text(a->notify_channel, b->notify_channel) &&
+           name_list_equal(a->domain, b->domain) && a->expansion_limit == b->expansion_limit &&
+           a->idle_interval_ms == b->idle_interval_ms &&
+           a->retry_interval_ms == b->retry_interval_ms && a->connections == b->connections &&
+           a->query_timeout_ms == b->query_timeout_ms && a->prepare == b->prepare;
+}
+
+bool pgsql_config_set_key(const struct pgsql_config *config, struct template_input *input,
+                          struct slice folded_key)
+{
+    if (folded_key.len > 0 && memchr(folded_key.ptr, '\0', folded_key.len) != NULL)
+        return false;
+    if (config->domain != NULL && !name_list_match_key(config->domain, folded_key))
+        return false;
+    return template_set_key(input, &config->needs, folded_key);
+}

@@ -1,0 +1,217 @@
+/*
+ * What comes back on a connection: see pgsql_connection.h.
+ *
+ * libpq gives the results of a pipeline in the order of the questions, a NULL
+ * behind each, and one result for each sync. The batches of a connection are
+ * kept in that order, and so are the executions in them.
+ */
+#include <stdlib.h>
+
+#include "sources/pgsql/pgsql_connection_parts.h"
+
+enum { ARRAY_PAUSE_MS = 1000 /* after an error in one */ };
+
+static void take_prepared(struct pgsql_connection *connection, struct pgsql_batch *batch,
+                          const PGresult *result)
+{
+    enum pgsql_fault fault = pgsql_error_classify(result);
+    struct buf why = {NULL, 0, 0};
+
+    if (batch->n_results == PGSQL_RESULT_PID)
+        pgsql_sender_take_pid(&connection->sender, result);
+    else if (batch->n_results == PGSQL_RESULT_DESCRIBED)
+        pgsql_sender_take_description(&connection->sender, result);
+    if (fault == PGSQL_FAULT_NONE || fault == PGSQL_FAULT_ABORTED ||
+        pgsql_sender_refused(&connection->sender, PGSQL_MODE_PREPARED, result))
+        return;
+    /* No key has a part in this: the server's words are about the map file's query. */
+    buf_add_str(&why, "the query cannot be prepared: ");
+    pgsql_error_describe(&why, result, true);
+    pgsql_connection_close_with(connection, PGSQL_FAULT_CONNECTION, buf_str(&why));
+    buf_fini(&why);
+}
+
+static void take_fault(struct pgsql_connection *connection, struct pgsql_batch *batch,
+                       enum pgsql_fault fault, const PGresult *result)
+{
+    struct buf why = {NULL, 0, 0};
+
+    if ((fault == PGSQL_FAULT_STATEMENT || fault == PGSQL_FAULT_PREPARED) &&
+        pgsql_sender_refused(&connection->sender, batch->mode, result))
+        fault = PGSQL_FAULT_ABORTED;
+    if (fault == PGSQL_FAULT_SERVER && connection->cancelled) {
+        fault = PGSQL_FAULT_TIMEOUT;
+        buf_add_str(&why, "the query took longer than query_timeout");
+    } else if (fault == PGSQL_FAULT_CONNECTION &&
+               PQresultErrorField(result, PG_DIAG_SQLSTATE) == NULL) {
+        pgsql_error_connection(&why, connection->pg);
+    } else if (fault != PGSQL_FAULT_ABORTED) {
+        pgsql_error_describe(&why, result, false);
+    }
+    pgsql_connection_give_back(connection, batch, fault, buf_str(&why));
+    if (fault == PGSQL_FAULT_CONNECTION || fault == PGSQL_FAULT_PREPARED)
+        pgsql_connection_close_with(connection, PGSQL_FAULT_CONNECTION, buf_str(&why));
+    buf_fini(&why);
+}
+
+static void give_rows(struct pgsql_connection *connection, struct pgsql_batch *batch,
+                      const struct pgsql_rows *rows)
+{
+    struct pgsql_execution *execution = TAILQ_FIRST(&batch->executions);
+
+    TAILQ_REMOVE(&batch->executions, execution, link);
+    connection->n_executions--;
+    connection->events->result(connection->ctx, execution, rows);
+}
+
+/* Each on its own again: whose error it was, or what is slow, shows then. */
+static void split_array(struct pgsql_connection *connection, struct pgsql_batch *batch)
+{
+    connection->arrays_from_ms = loop_now_ms(connection->loop) + ARRAY_PAUSE_MS;
+    while (!TAILQ_EMPTY(&batch->executions))
+        pgsql_connection_give_back(connection, batch, PGSQL_FAULT_ABORTED, "");
+}
+
+static void take_array_fault(struct pgsql_connection *connection, struct pgsql_batch *batch,
+                             enum pgsql_fault fault, const PGresult *result)
+{
+    if (fault == PGSQL_FAULT_CONNECTION) {
+        take_fault(connection, batch, fault, result);
+        return;
+    }
+    (void)pgsql_sender_refused(&connection->sender, batch->mode, result);
+    split_array(connection, batch);
+}
+
+/* Are the rows those of the keys in their order? They are, by the plan that the text asks for.
+ */
+static bool rows_are_in_order(const PGresult *result, size_t n)
+{
+    long before = 1;
+
+    for (int row = 0; row < PQntuples(result); row++) {
+        long number = strtol(PQgetvalue(result, row, 0), NULL, 10);
+
+        if (number < before || (size_t)number > n)
+            return false;
+        before = number;
+    }
+    return true;
+}
+
+static void take_array(struct pgsql_connection *connection, struct pgsql_batch *batch,
+                       const PGresult *result)
+{
+    struct pgsql_rows rows = {.result = result, .column = 1};
+    const struct pgsql_execution *execution;
+    size_t n = 0;
+
+    TAILQ_FOREACH (execution, &batch->executions, link)
+        n++;
+    if (PQnfields(result) < 1 || !rows_are_in_order(result, n)) {
+        connection->sender.has_array = false;
+        split_array(connection, batch);
+        return;
+    }
+    for (long number = 1; !TAILQ_EMPTY(&batch->executions); number++) {
+        rows.row = rows.end;
+        while (rows.end < PQntuples(result) &&
+               strtol(PQgetvalue(result, rows.end, 0), NULL, 10) == number)
+            rows.end++;
+        give_rows(connection, batch, &rows);
+    }
+}
+
+static void take_answer(struct pgsql_connection *connection, const PGresult *result)
+{
+    struct pgsql_batch *batch = STAILQ_FIRST(&connection->batches);
+    enum pgsql_fault fault = pgsql_error_classify(result);
+    const struct pgsql_rows rows = {result, 0, PQntuples(result), 0};
+
+    batch->n_results++;
+    if (batch->kind == BATCH_PREPARE) {
+        take_prepared(connection, batch, result);
+    } else if (batch->kind == BATCH_PREPARE_ARRAY) {
+        connection->sender.has_array = fault == PGSQL_FAULT_NONE;
+    } else if (TAILQ_EMPTY(&batch->executions)) {
+        pgsql_connection_close_with(connection, PGSQL_FAULT_CONNECTION,
+                                    "the server answers what nobody asked");
+    } else if (fault != PGSQL_FAULT_NONE) {
+        if (batch->kind == BATCH_ARRAY)
+            take_array_fault(connection, batch, fault, result);
+        else
+            take_fault(connection, batch, fault, result);
+    } else {
+        connection->sender.proven = true;
+        if (batch->kind == BATCH_ARRAY)
+            take_array(connection, batch, result);
+        else
+            give_rows(connection, batch, &rows);
+    }
+}
+
+/* Pipelined: results with a NULL behind each, then the sync. */
+static void take_pipelined(struct pgsql_connection *connection)
+{
+    unsigned nothing = 0;
+
+    while (connection->n_batches > 0 && !PQisBusy(connection->pg)) {
+        PGresult *result = PQgetResult(connection->pg);
+
+        if (result == NULL) {
+            if (++nothing > 2)
+                break;
+            continue;
+        }
+        nothing = 0;
+        if (PQresultStatus(result) == PGRES_PIPELINE_SYNC)
+            pgsql_connection_batch_over(connection);
+        else
+            take_answer(connection, result);
+        PQclear(result);
+        if (connection->state == PGSQL_CONNECTION_CLOSED ||
+            PQpipelineStatus(connection->pg) == PQ_PIPELINE_OFF)
+            return;
+    }
+}
+
+static bool is_copy(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+
+    return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;
+}
+
+/* One question of perhaps several commands: as with PQexec, the last result counts. */
+static void take_simple(struct pgsql_connection *connection)
+{
+    while (connection->n_batches > 0 && !PQisBusy(connection->pg)) {
+        PGresult *result = PQgetResult(connection->pg);
+
+        if (result != NULL && is_copy(result)) {
+            take_answer(connection, result); /* which closes: libpq would give it for ever */
+            PQclear(result);
+            return;
+        }
+        if (result != NULL) {
+            PQclear(connection->last);
+            connection->last = result;
+            continue;
+        }
+        if (connection->last != NULL)
+            take_answer(connection, connection->last);
+        PQclear(connection->last);
+        connection->last = NULL;
+        if (connection->state != PGSQL_CONNECTION_CLOSED)
+            pgsql_connection_batch_over(connection);
+        return;
+    }
+}
+
+void pgsql_connection_take_results(struct pgsql_connection *connection)
+{
+    if (PQpipelineStatus(connection->pg) != PQ_PIPELINE_OFF)
+        take_pipelined(connection);
+    else
+        take_simple(connection);
+}

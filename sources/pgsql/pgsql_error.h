@@ -1,0 +1,45 @@
+/*
+ * pgsql_error - what an error of PostgreSQL means for a lookup, and how to say it.
+ *
+ * Classes of SQLSTATE: PostgreSQL manual, Appendix A. What is said goes to the
+ * mail log: one printable line without password, query or key. The server's
+ * own words may quote a key (`invalid input syntax for type integer: "gregory"`),
+ * so they are used only where the text cannot depend on one.
+ *
+ * Pure; threads: any.
+ */
+#ifndef SOURCES_PGSQL_PGSQL_ERROR_H
+#define SOURCES_PGSQL_PGSQL_ERROR_H
+
+#include <stdbool.h>
+
+#include <libpq-fe.h>
+
+#include "dictd/base/buf.h"
+
+enum pgsql_fault {
+    PGSQL_FAULT_NONE,
+    PGSQL_FAULT_STATEMENT,  /* this key with this query: asking again changes nothing */
+    PGSQL_FAULT_SERVER,     /* this server, now: another may know */
+    PGSQL_FAULT_PREPARED,   /* the prepared statement is gone or stale */
+    PGSQL_FAULT_CONNECTION, /* the connection is lost */
+    PGSQL_FAULT_ABORTED,    /* another one's error took it along: not executed */
+    PGSQL_FAULT_TIMEOUT     /* query_timeout */
+};
+
+enum pgsql_fault pgsql_error_classify(const PGresult *result);
+
+/* `PostgreSQL says: ... (SQLSTATE 42P01)`; words: whether the server's may be quoted. */
+void pgsql_error_describe(struct buf *out, const PGresult *result, bool words);
+
+/* Why there is no connection (any more): libpq's message as one line, the password masked. */
+void pgsql_error_connection(struct buf *out, const PGconn *connection);
+
+/* Can PREPARE have refused what would work as plain text? */
+bool pgsql_error_is_syntax(const PGresult *result);
+
+/* Is a prepared statement gone, or there before it was made? So it is when a proxy gives every
+ * transaction another server process. */
+bool pgsql_error_is_forgotten(const PGresult *result);
+
+#endif
