@@ -11,8 +11,8 @@ allowed() {
     dictd/loop) echo "dictd/base" ;;
     dictd/protocol) echo "dictd/base" ;;
     dictd/lookup) echo "dictd/base dictd/loop" ;;
-    sources/file) echo "dictd/base dictd/loop dictd/lookup" ;;
-    sources/*) echo "dictd/base dictd/loop dictd/lookup sources/file" ;;
+    sources/file | sources/backend) echo "dictd/base dictd/loop dictd/lookup" ;;
+    sources/*) echo "dictd/base dictd/loop dictd/lookup sources/file sources/backend" ;;
     dictd/server) echo "dictd/base dictd/loop dictd/protocol dictd/lookup" ;;
     dictd/dictctl) echo "dictd/base dictd/protocol" ;;
     *) echo "layers: no floor for folder $1 in tests/layers.sh" >&2; exit 1 ;;

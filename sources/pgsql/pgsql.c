@@ -2,47 +2,18 @@
 #include "sources/pgsql/pgsql.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "dictd/base/mem.h"
+#include "sources/backend/backend_source.h"
 #include "sources/pgsql/pgsql_config.h"
-#include "sources/pgsql/pgsql_pool.h"
+#include "sources/pgsql/pgsql_connection.h"
 #include "sources/pgsql/pgsql_target.h"
 
 struct pgsql_source {
-    struct source base;
-    const struct source_env *env;
+    struct backend_source backend;
     struct pgsql_config *config;
-    struct pgsql_pool *pool;
-    TAILQ_HEAD(, source_request) decided; /* done is to be called */
-    bool delivering;                      /* inside on_settled */
-    bool closing;
-};
-
-/* What became of one key. Its answer's text is in the request's texts. */
-struct item {
-    struct pgsql_execution execution; /* must be first: events get a pointer to it */
-    struct source_request *request;
-    bool known;
-    enum answer_status status;
-    size_t text_at, text_len;
-};
-
-/*
- * The keys of one walk. Lives until nobody needs it: neither the asker, until
- * done or cancel, nor the pool, which may still hold executions.
- */
-struct source_request {
-    TAILQ_ENTRY(source_request) link; /* in decided */
-    struct pgsql_source *source;
-    source_done_fn *done; /* NULL: nobody waits */
-    void *ctx;
-    bool is_decided;
-    size_t n_out;    /* executions that the pool holds */
-    size_t n_judged; /* items that are known from the first on */
-    struct buf texts;
-    size_t n;
-    struct item items[];
+    bool said_unbound;
+    bool unprepared; /* prepared statements do not last here, or are not wanted */
 };
 
 /* ------------------------------------------------------------------- load */
@@ -84,276 +55,102 @@ static bool pgsql_same(const struct source *source, const void *loaded)
     return pgsql_config_equal(((const struct pgsql_source *)source)->config, loaded);
 }
 
-/* ----------------------------------------------------------------- answers */
+/* ------------------------------------------------------------- connections */
 
-static void request_free_if_done(struct source_request *request)
+/* Borrows from the config. */
+static struct pgsql_where where_is(const struct pgsql_config *config,
+                                   const struct pgsql_host *host)
 {
-    if (request->done != NULL || request->n_out > 0 || request->is_decided)
-        return;
-    buf_fini(&request->texts);
-    free(request);
+    if (host->kind == PGSQL_HOST_URI)
+        return (struct pgsql_where){.uri = host->name, .encoding = config->encoding};
+    return (struct pgsql_where){
+        .host = host->name,
+        .port = host->port,
+        .user = config->user,
+        .password = config->password,
+        .dbname = config->dbname,
+        .encoding = config->encoding,
+    };
 }
 
-/* The first items that are known decide when one of them is no NOT_FOUND, or all are known. */
-static void judge(struct source_request *request)
+static struct backend_connection *on_connect(struct backend_source *backend, size_t host,
+                                             uint64_t connect_timeout_ms,
+                                             const struct backend_connection_events *events,
+                                             void *ctx_of_events)
 {
-    bool end = false;
+    const struct pgsql_source *source = (const struct pgsql_source *)backend;
+    const struct pgsql_where where = where_is(source->config, &source->config->hosts[host]);
 
-    if (request->is_decided || request->done == NULL)
-        return;
-    while (!end && request->n_judged < request->n && request->items[request->n_judged].known) {
-        end = request->items[request->n_judged].status != ANSWER_NOT_FOUND;
-        request->n_judged++;
+    return pgsql_connection_new(backend->env->loop, backend->env->workers, source->config,
+                                &where,
+                                source->unprepared ? PGSQL_MODE_BOUND : PGSQL_MODE_PREPARED,
+                                connect_timeout_ms, events, ctx_of_events);
+}
+
+/* What a connection found out about the server counts for those to come. */
+static void on_ready(struct backend_source *backend, struct backend_connection *connection,
+                     size_t host)
+{
+    struct pgsql_source *source = (struct pgsql_source *)backend;
+    enum pgsql_mode mode = pgsql_connection_mode(connection);
+
+    if (mode == PGSQL_MODE_BOUND && !source->unprepared) {
+        source->unprepared = true;
+        log_warn(backend->env->log,
+                 "%s: prepared statements do not last at %s (a proxy that pools "
+                 "transactions?): going on as with prepare = no",
+                 backend->base.name, source->config->hosts[host].label);
     }
-    if (!end && request->n_judged < request->n)
+    if (mode < PGSQL_MODE_TEXT || source->said_unbound)
         return;
-    request->is_decided = true;
-    TAILQ_INSERT_TAIL(&request->source->decided, request, link);
+    source->said_unbound = true;
+    log_info(backend->env->log,
+             "%s: keys are escaped into the query's text, not bound as values: %s",
+             backend->base.name,
+             *source->config->statement->why != '\0'
+                 ? source->config->statement->why
+                 : "the server does not take values where the query has them");
 }
 
-static void item_know(struct item *item, enum answer_status status, size_t text_at)
-{
-    item->known = true;
-    item->status = status;
-    item->text_at = text_at;
-    item->text_len = item->request->texts.len - text_at;
-    judge(item->request);
-}
+/* -------------------------------------------------------------- the source */
 
-static void item_fail(struct item *item, const char *why)
-{
-    struct buf *texts = &item->request->texts;
-    size_t at = texts->len;
-
-    buf_add_str(texts, why);
-    item_know(item, ANSWER_TEMP, at);
-}
-
-/* Rows times columns, in their order. False: more than expansion_limit. */
-static bool add_values(const struct pgsql_config *config, struct slice key,
-                       const struct pgsql_rows *rows, struct buf *out)
+static bool asks(const struct backend_source *backend, struct slice key)
 {
     struct template_input input;
-    uint64_t n = 0;
 
-    if (!template_set_key(&input, &config->needs, key))
-        return true;
-    for (int row = rows->row; row < rows->end; row++) {
-        for (int column = rows->column; column < PQnfields(rows->result); column++) {
-            const struct slice value = {PQgetvalue(rows->result, row, column),
-                                        (size_t)PQgetlength(rows->result, row, column)};
-
-            if (template_add_value(config->result_format, &input, &config->needs, value, out) &&
-                ++n > config->expansion_limit && config->expansion_limit > 0)
-                return false;
-        }
-    }
-    return true;
+    return pgsql_config_set_key(((const struct pgsql_source *)backend)->config, &input, key);
 }
 
-static void on_result(void *ctx, struct pgsql_execution *execution,
-                      const struct pgsql_rows *rows)
+static void on_free(struct backend_source *backend)
 {
-    struct pgsql_source *source = ctx;
-    struct item *item = (struct item *)execution;
-    struct source_request *request = item->request;
-    struct buf value = {NULL, 0, 0};
+    struct pgsql_source *source = (struct pgsql_source *)backend;
 
-    request->n_out--;
-    if (execution->abandoned) {
-        request_free_if_done(request);
-        return;
-    }
-    if (!add_values(source->config, execution->key, rows, &value)) {
-        item_fail(item, "the key has more values than expansion_limit allows");
-    } else {
-        size_t at = request->texts.len;
-
-        buf_add_slice(&request->texts, buf_slice(&value));
-        item_know(item, value.len > 0 ? ANSWER_FOUND : ANSWER_NOT_FOUND, at);
-    }
-    buf_fini(&value);
-}
-
-static void on_failed(void *ctx, struct pgsql_execution *execution, const char *why)
-{
-    struct item *item = (struct item *)execution;
-    struct source_request *request = item->request;
-
-    (void)ctx;
-    request->n_out--;
-    if (execution->abandoned)
-        request_free_if_done(request);
-    else
-        item_fail(item, why);
-}
-
-/* Nobody waits for these any more. */
-static void withdraw_rest(struct source_request *request)
-{
-    for (size_t i = 0; i < request->n; i++) {
-        struct item *item = &request->items[i];
-
-        if (!item->known && !item->execution.abandoned &&
-            pgsql_pool_withdraw(request->source->pool, &item->execution))
-            request->n_out--;
-    }
-}
-
-static void deliver(struct source_request *request)
-{
-    struct answer answers[KEYWALK_MAX_CANDIDATES];
-    struct answer *list = answers;
-    source_done_fn *done = request->done;
-
-    if (request->n_judged > KEYWALK_MAX_CANDIDATES)
-        list = mem_array(request->n_judged, sizeof *list);
-    for (size_t i = 0; i < request->n_judged; i++) {
-        const struct item *item = &request->items[i];
-
-        list[i] = (struct answer){
-            item->status,
-            slice_of(item->text_len > 0 ? request->texts.data + item->text_at : "",
-                     item->text_len)};
-    }
-    withdraw_rest(request);
-    request->done = NULL;
-    done(request->ctx, list, request->n_judged);
-    if (list != answers)
-        free(list);
-}
-
-static void source_free(struct pgsql_source *source)
-{
-    struct source_request *request;
-
-    while ((request = TAILQ_FIRST(&source->decided)) != NULL) { /* cancelled since */
-        TAILQ_REMOVE(&source->decided, request, link);
-        request->is_decided = false;
-        request_free_if_done(request);
-    }
-    pgsql_pool_free(source->pool);
     pgsql_config_free(source->config);
     free(source);
 }
 
-/* The last thing that a handler of the pool does. done may ask anew, cancel others, and close
- * the source, which then waits for this to end. */
-static void on_settled(void *ctx)
-{
-    struct pgsql_source *source = ctx;
-    struct source_request *request;
-
-    source->delivering = true;
-    while ((request = TAILQ_FIRST(&source->decided)) != NULL) {
-        TAILQ_REMOVE(&source->decided, request, link);
-        if (request->done != NULL)
-            deliver(request);
-        request->is_decided = false;
-        request_free_if_done(request);
-    }
-    source->delivering = false;
-    if (source->closing)
-        source_free(source);
-}
-
-static const struct pgsql_pool_events pool_events = {on_result, on_failed, on_settled};
-
-/* -------------------------------------------------------- the source's own */
+static const struct backend_source_type kind = {asks, on_connect, on_ready, on_free};
 
 static struct source *pgsql_open(const struct source_env *env, const char *name, void *loaded)
 {
     struct pgsql_source *source = mem_zalloc(sizeof *source);
+    const struct pgsql_config *config = source->config = loaded;
+    struct backend_host *hosts = mem_array(config->n_hosts, sizeof *hosts);
+    struct backend_pool_config pool = {
+        .hosts = hosts,
+        .n_hosts = config->n_hosts,
+        .connections = config->connections,
+        .wait_ms = config->query_timeout_ms,
+        .retry_interval_ms = config->retry_interval_ms,
+    };
 
-    source->base.type = &pgsql_source_type;
-    source->base.name = name;
-    source->env = env;
-    source->config = loaded;
-    TAILQ_INIT(&source->decided);
-    log_error_lines(env->log, source->config->warnings);
-    source->pool = pgsql_pool_new(env, name, source->config, &pool_events, source);
-    return &source->base;
-}
-
-static bool pgsql_peek(struct source *base, struct slice key, struct answer *out)
-{
-    const struct pgsql_source *source = (const struct pgsql_source *)base;
-    struct template_input input;
-
-    if (pgsql_config_set_key(source->config, &input, key))
-        return false;
-    *out = answer_not_found();
-    return true;
-}
-
-static struct source_request *request_new(struct pgsql_source *source, const struct slice *keys,
-                                          size_t n)
-{
-    size_t total = 0;
-    struct source_request *request;
-    char *at;
-
-    for (size_t i = 0; i < n; i++)
-        total += keys[i].len + 1;
-    request = mem_zalloc(sizeof *request + n * sizeof *request->items + total);
-    request->source = source;
-    request->n = n;
-    at = (char *)&request->items[n];
-    for (size_t i = 0; i < n; i++) {
-        struct item *item = &request->items[i];
-
-        item->request = request;
-        if (keys[i].len > 0)
-            memcpy(at, keys[i].ptr, keys[i].len);
-        item->execution.key = slice_of(at, keys[i].len);
-        at += keys[i].len + 1;
-    }
-    return request;
-}
-
-static struct source_request *pgsql_lookup(struct source *base, const struct slice *keys,
-                                           size_t n, source_done_fn *done, void *ctx)
-{
-    struct pgsql_source *source = (struct pgsql_source *)base;
-    struct source_request *request = request_new(source, keys, n);
-    struct template_input input;
-
-    request->done = done;
-    request->ctx = ctx;
-    for (size_t i = 0; i < n; i++) {
-        struct item *item = &request->items[i];
-
-        if (pgsql_config_set_key(source->config, &input, item->execution.key)) {
-            pgsql_pool_submit(source->pool, &item->execution);
-            request->n_out++;
-        } else {
-            item_know(item, ANSWER_NOT_FOUND, 0);
-        }
-    }
-    if (request->is_decided)
-        pgsql_pool_wake(source->pool); /* nothing to ask: done is for the next turn */
-    return request;
-}
-
-static void pgsql_cancel(struct source_request *request)
-{
-    request->done = NULL;
-    withdraw_rest(request);
-    request_free_if_done(request);
-}
-
-static void pgsql_status(const struct source *source, struct source_status *out)
-{
-    pgsql_pool_status(((const struct pgsql_source *)source)->pool, out);
-}
-
-static void pgsql_close(struct source *base)
-{
-    struct pgsql_source *source = (struct pgsql_source *)base;
-
-    source->closing = true;
-    if (!source->delivering)
-        source_free(source);
+    for (size_t i = 0; i < config->n_hosts; i++)
+        hosts[i] = (struct backend_host){config->hosts[i].label, (int)config->hosts[i].kind};
+    source->unprepared = !config->prepare;
+    log_error_lines(env->log, config->warnings);
+    backend_source_init(&source->backend, &pgsql_source_type, &kind, env, name, &pool);
+    free(hosts);
+    return &source->backend.base;
 }
 
 const struct source_type pgsql_source_type = {
@@ -362,9 +159,9 @@ const struct source_type pgsql_source_type = {
     .unload = pgsql_unload,
     .open = pgsql_open,
     .same = pgsql_same,
-    .peek = pgsql_peek,
-    .lookup = pgsql_lookup,
-    .cancel = pgsql_cancel,
-    .status = pgsql_status,
-    .close = pgsql_close,
+    .peek = backend_source_peek,
+    .lookup = backend_source_lookup,
+    .cancel = backend_source_cancel,
+    .status = backend_source_status,
+    .close = backend_source_close,
 };

@@ -193,7 +193,7 @@ static void read_limits(const struct reading *reading)
 
     config->idle_interval_ms = interval_ms(reading, "idle_interval", 60000);
     config->retry_interval_ms = interval_ms(reading, "retry_interval", 60000);
-    config->query_timeout_ms = interval_ms(reading, "query_timeout", 5000);
+    config->query_timeout_ms = interval_ms(reading, "query_timeout", 4000);
     config->expansion_limit = count(reading, "expansion_limit", 0, 0, INT32_MAX);
     config->connections = (unsigned)count(reading, "connections", 2, 1, PGSQL_CONNECTIONS_MAX);
     config->prepare = yes_or_no(reading, "prepare", true);

@@ -53,7 +53,7 @@ struct pgsql_config {
     uint64_t idle_interval_ms;  /* 60 s: then an unused connection is closed */
     uint64_t retry_interval_ms; /* 60 s: a host that failed is left alone for this long */
     unsigned connections;       /* 2; at most PGSQL_CONNECTIONS_MAX */
-    uint64_t query_timeout_ms;  /* 5 s: then the query is cancelled */
+    uint64_t query_timeout_ms;  /* 4 s, less than MAP_timeout: then the query is cancelled */
     bool prepare;               /* yes; no for transaction-pooling proxies */
     char *notify_channel;       /* NULL: none; at most 63 bytes */
 

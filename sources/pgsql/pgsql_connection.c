@@ -5,6 +5,7 @@
 
 #include "dictd/base/mem.h"
 #include "sources/pgsql/pgsql_connection_parts.h"
+#include "sources/pgsql/pgsql_error.h"
 
 enum {
     BATCHES_MAX = 2,        /* one that the server works at, one on its way */
@@ -24,13 +25,13 @@ static void batch_free_first(struct pgsql_connection *connection)
 }
 
 void pgsql_connection_give_back(struct pgsql_connection *connection, struct pgsql_batch *batch,
-                                enum pgsql_fault fault, const char *why)
+                                enum backend_fault fault, const char *why)
 {
-    struct pgsql_execution *execution = TAILQ_FIRST(&batch->executions);
+    struct backend_execution *execution = TAILQ_FIRST(&batch->executions);
 
     TAILQ_REMOVE(&batch->executions, execution, link);
-    connection->n_executions--;
-    connection->events->returned(connection->ctx, execution, fault, why);
+    connection->base.n_in_flight--;
+    connection->base.events->returned(connection->base.ctx, execution, fault, why);
 }
 
 static void let_go(struct pgsql_connection *connection)
@@ -45,21 +46,22 @@ static void let_go(struct pgsql_connection *connection)
 }
 
 /* fault: of the executions of the first batch; those behind it were not reached. */
-void pgsql_connection_close_with(struct pgsql_connection *connection, enum pgsql_fault fault,
+void pgsql_connection_close_with(struct pgsql_connection *connection, enum backend_fault fault,
                                  const char *why)
 {
     struct pgsql_batch *batch;
 
-    if (connection->state == PGSQL_CONNECTION_CLOSED)
+    if (connection->base.state == BACKEND_CLOSED)
         return;
-    connection->state = PGSQL_CONNECTION_CLOSED;
-    buf_add_str(&connection->why, why);
-    (void)buf_str(&connection->why); /* ends in a NUL for those who may only read */
+    connection->base.state = BACKEND_CLOSED;
+    buf_add_str(&connection->base.why, why);
+    (void)buf_str(&connection->base.why); /* ends in a NUL for those who may only read */
     while ((batch = STAILQ_FIRST(&connection->batches)) != NULL) {
         while (!TAILQ_EMPTY(&batch->executions))
-            pgsql_connection_give_back(connection, batch, fault, buf_str(&connection->why));
+            pgsql_connection_give_back(connection, batch, fault,
+                                       buf_str(&connection->base.why));
         batch_free_first(connection);
-        fault = PGSQL_FAULT_CONNECTION;
+        fault = BACKEND_FAULT_CONNECTION;
     }
     let_go(connection);
 }
@@ -71,13 +73,13 @@ static void close_lost(struct pgsql_connection *connection)
 
     if (connection->n_batches > 0)
         pgsql_error_connection(&why, connection->pg);
-    pgsql_connection_close_with(connection, PGSQL_FAULT_CONNECTION, buf_str(&why));
+    pgsql_connection_close_with(connection, BACKEND_FAULT_CONNECTION, buf_str(&why));
     buf_fini(&why);
 }
 
 static void turn(struct pgsql_connection *connection)
 {
-    connection->events->turn(connection->ctx);
+    connection->base.events->turn(connection->base.ctx);
 }
 
 /* ----------------------------------------------------------------- sending */
@@ -131,43 +133,34 @@ static void end_sending(struct pgsql_connection *connection)
         loop_timer_arm(connection->timer, 0);
 }
 
-bool pgsql_connection_has_room(const struct pgsql_connection *connection,
-                               const struct pgsql_execution *first)
+static bool has_room(const struct pgsql_connection *connection,
+                     const struct backend_execution *first)
 {
     size_t limit = 1;
 
     if (connection->sender.mode == PGSQL_MODE_PREPARED && connection->sender.direct)
         limit = first->alone ? ALONE_MAX : BATCHES_MAX;
-    return connection->state == PGSQL_CONNECTION_READY && !connection->broken &&
+    return connection->base.state == BACKEND_READY && !connection->broken &&
            connection->n_batches < limit;
 }
 
-static struct pgsql_execution *take_first(struct pgsql_queue *queue)
-{
-    struct pgsql_execution *execution = TAILQ_FIRST(queue);
-
-    TAILQ_REMOVE(queue, execution, link);
-    execution->waiting = false;
-    return execution;
-}
-
 static void batch_add(struct pgsql_connection *connection, struct pgsql_batch *batch,
-                      struct pgsql_execution *execution)
+                      struct backend_execution *execution)
 {
     execution->attempts++;
     TAILQ_INSERT_TAIL(&batch->executions, execution, link);
-    connection->n_executions++;
+    connection->base.n_in_flight++;
 }
 
 /* True when it is in the batch now, which is made if need be. */
-static bool send_one(struct pgsql_connection *connection, struct pgsql_execution *execution,
+static bool send_one(struct pgsql_connection *connection, struct backend_execution *execution,
                      struct pgsql_batch **batch)
 {
     enum pgsql_sent sent = pgsql_sender_send_one(&connection->sender, execution);
 
     if (sent == PGSQL_SENT_NOT_ESCAPED) {
-        connection->events->returned(connection->ctx, execution, PGSQL_FAULT_STATEMENT,
-                                     "the key is not text in the connection's encoding");
+        connection->base.events->returned(connection->base.ctx, execution, BACKEND_FAULT_KEY,
+                                          "the key is not text in the connection's encoding");
         return false;
     }
     if (*batch == NULL)
@@ -178,51 +171,51 @@ static bool send_one(struct pgsql_connection *connection, struct pgsql_execution
     return true;
 }
 
-static size_t send_alone(struct pgsql_connection *connection, struct pgsql_queue *queue,
+static size_t send_alone(struct pgsql_connection *connection, struct backend_queue *queue,
                          size_t max)
 {
-    struct pgsql_execution *first;
+    struct backend_execution *first;
     size_t taken = 0;
 
     while (taken < max && (first = TAILQ_FIRST(queue)) != NULL && first->alone &&
-           pgsql_connection_has_room(connection, first)) {
+           has_room(connection, first)) {
         struct pgsql_batch *batch = NULL;
 
         taken++;
-        if (send_one(connection, take_first(queue), &batch))
+        if (send_one(connection, backend_queue_take(queue), &batch))
             sync_batch(connection, !connection->broken);
     }
     return taken;
 }
 
-static size_t send_array(struct pgsql_connection *connection, struct pgsql_queue *queue,
+static size_t send_array(struct pgsql_connection *connection, struct backend_queue *queue,
                          size_t max)
 {
     struct pgsql_batch *batch = batch_new(connection, BATCH_ARRAY);
-    struct pgsql_execution *first;
+    struct backend_execution *first;
     size_t taken = 0;
 
     pgsql_sender_start_array(&connection->sender);
     while (taken < max && (first = TAILQ_FIRST(queue)) != NULL && !first->alone) {
         taken++;
         pgsql_sender_add_to_array(&connection->sender, first);
-        batch_add(connection, batch, take_first(queue));
+        batch_add(connection, batch, backend_queue_take(queue));
     }
     sync_batch(connection, pgsql_sender_send_array(&connection->sender));
     return taken;
 }
 
-static size_t send_keys(struct pgsql_connection *connection, struct pgsql_queue *queue,
+static size_t send_keys(struct pgsql_connection *connection, struct backend_queue *queue,
                         size_t max)
 {
     struct pgsql_batch *batch = NULL;
-    struct pgsql_execution *first;
+    struct backend_execution *first;
     size_t taken = 0;
 
     while (taken < max && (first = TAILQ_FIRST(queue)) != NULL && !first->alone &&
            !connection->broken) {
         taken++;
-        send_one(connection, take_first(queue), &batch);
+        send_one(connection, backend_queue_take(queue), &batch);
     }
     if (batch != NULL)
         sync_batch(connection, !connection->broken);
@@ -230,19 +223,19 @@ static size_t send_keys(struct pgsql_connection *connection, struct pgsql_queue 
 }
 
 static bool wants_array(const struct pgsql_connection *connection,
-                        const struct pgsql_execution *first)
+                        const struct backend_execution *first)
 {
-    const struct pgsql_execution *second = TAILQ_NEXT(first, link);
+    const struct backend_execution *second = TAILQ_NEXT(first, link);
 
     return connection->sender.has_array && connection->sender.mode == PGSQL_MODE_PREPARED &&
            second != NULL && !second->alone &&
            loop_now_ms(connection->loop) >= connection->arrays_from_ms;
 }
 
-size_t pgsql_connection_send(struct pgsql_connection *connection, struct pgsql_queue *queue,
-                             size_t max)
+static size_t on_send(struct backend_connection *base, struct backend_queue *queue, size_t max)
 {
-    const struct pgsql_execution *first = TAILQ_FIRST(queue);
+    struct pgsql_connection *connection = (struct pgsql_connection *)base;
+    const struct backend_execution *first = TAILQ_FIRST(queue);
     size_t taken;
 
     if (connection->sender.mode == PGSQL_MODE_SIMPLE)
@@ -261,8 +254,8 @@ size_t pgsql_connection_send(struct pgsql_connection *connection, struct pgsql_q
 
 static void go_ready(struct pgsql_connection *connection)
 {
-    connection->state = PGSQL_CONNECTION_READY;
-    connection->was_ready = true;
+    connection->base.state = BACKEND_READY;
+    connection->base.was_ready = true;
 }
 
 void pgsql_connection_batch_over(struct pgsql_connection *connection)
@@ -271,7 +264,7 @@ void pgsql_connection_batch_over(struct pgsql_connection *connection)
     enum pgsql_batch_kind kind = batch->kind;
 
     if (!TAILQ_EMPTY(&batch->executions)) {
-        pgsql_connection_close_with(connection, PGSQL_FAULT_CONNECTION,
+        pgsql_connection_close_with(connection, BACKEND_FAULT_CONNECTION,
                                     "the server left a question unanswered");
         return;
     }
@@ -286,7 +279,7 @@ void pgsql_connection_batch_over(struct pgsql_connection *connection)
     if (connection->sender.mode == PGSQL_MODE_SIMPLE && connection->n_batches == 0 &&
         PQpipelineStatus(connection->pg) != PQ_PIPELINE_OFF &&
         PQexitPipelineMode(connection->pg) != 1) {
-        pgsql_connection_close_with(connection, PGSQL_FAULT_CONNECTION,
+        pgsql_connection_close_with(connection, BACKEND_FAULT_CONNECTION,
                                     "the connection is out of step");
         return;
     }
@@ -311,13 +304,13 @@ static void on_io(void *ctx, int fd, unsigned ready)
         alive = PQconsumeInput(connection->pg) == 1;
     drain_notifies(connection->pg);
     pgsql_connection_take_results(connection); /* also those that came before the end */
-    if (connection->state != PGSQL_CONNECTION_CLOSED) {
+    if (connection->base.state != BACKEND_CLOSED) {
         if (!alive || PQstatus(connection->pg) != CONNECTION_OK)
             close_lost(connection);
         else
             flush(connection);
     }
-    if (connection->state != PGSQL_CONNECTION_CLOSED && connection->broken)
+    if (connection->base.state != BACKEND_CLOSED && connection->broken)
         close_lost(connection);
     turn(connection);
 }
@@ -328,19 +321,19 @@ static void on_dialed(void *ctx, PGconn *pg, const char *why, bool slow)
 {
     struct pgsql_connection *connection = ctx;
 
-    connection->slow = slow;
+    connection->base.was_slow = slow;
     if (pg == NULL) {
-        pgsql_connection_close_with(connection, PGSQL_FAULT_CONNECTION, why);
+        pgsql_connection_close_with(connection, BACKEND_FAULT_CONNECTION, why);
         turn(connection);
         return;
     }
     pgsql_dial_free(connection->dial);
     connection->dial = NULL;
-    connection->slow = false;
+    connection->base.was_slow = false;
     connection->pg = pg;
     connection->io = loop_io_new(connection->loop, PQsocket(pg), LOOP_READ, on_io, connection);
     if (PQenterPipelineMode(pg) != 1) {
-        pgsql_connection_close_with(connection, PGSQL_FAULT_CONNECTION,
+        pgsql_connection_close_with(connection, BACKEND_FAULT_CONNECTION,
                                     "the server does not do pipelining");
         turn(connection);
         return;
@@ -366,8 +359,9 @@ static void on_late(struct pgsql_connection *connection)
         loop_timer_arm(connection->timer, CANCEL_GRACE_MS);
         return;
     }
-    connection->slow = true;
-    pgsql_connection_close_with(connection, PGSQL_FAULT_TIMEOUT, "the server does not answer");
+    connection->base.was_slow = true;
+    pgsql_connection_close_with(connection, BACKEND_FAULT_TIMEOUT,
+                                "the server does not answer");
 }
 
 static void on_timer(void *ctx)
@@ -379,73 +373,55 @@ static void on_timer(void *ctx)
     else if (connection->n_batches > 0)
         on_late(connection);
     else
-        pgsql_connection_close_with(connection, PGSQL_FAULT_NONE, "");
+        pgsql_connection_close_with(connection, BACKEND_FAULT_NONE, "");
     turn(connection);
 }
 
-struct pgsql_connection *pgsql_connection_new(struct loop *loop, struct worker_pool *workers,
-                                              const struct pgsql_config *config,
-                                              const struct pgsql_where *where,
-                                              enum pgsql_mode mode, uint64_t connect_timeout_ms,
-                                              const struct pgsql_connection_events *events,
-                                              void *ctx)
+static bool on_has_room(const struct backend_connection *base,
+                        const struct backend_execution *first)
+{
+    return has_room((const struct pgsql_connection *)base, first);
+}
+
+static void on_free(struct backend_connection *base)
+{
+    struct pgsql_connection *connection = (struct pgsql_connection *)base;
+
+    pgsql_connection_close_with(connection, BACKEND_FAULT_CONNECTION, "");
+    pgsql_cancel_free(connection->cancel);
+    loop_timer_free(connection->timer);
+    PQclear(connection->last);
+    pgsql_sender_fini(&connection->sender);
+    buf_fini(&connection->value);
+    buf_fini(&connection->base.why);
+    free(connection);
+}
+
+static const struct backend_connection_type type = {on_has_room, on_send, on_free};
+
+struct backend_connection *
+pgsql_connection_new(struct loop *loop, struct worker_pool *workers,
+                     const struct pgsql_config *config, const struct pgsql_where *where,
+                     enum pgsql_mode mode, uint64_t connect_timeout_ms,
+                     const struct backend_connection_events *events, void *ctx)
 {
     struct pgsql_connection *connection = mem_zalloc(sizeof *connection);
 
+    connection->base.type = &type;
+    connection->base.events = events;
+    connection->base.ctx = ctx;
     connection->loop = loop;
     connection->config = config;
-    connection->events = events;
-    connection->ctx = ctx;
     pgsql_sender_init(&connection->sender, config, mode);
     STAILQ_INIT(&connection->batches);
     connection->timer = loop_timer_new(loop, on_timer, connection);
     connection->cancel = pgsql_cancel_new(workers);
     connection->dial =
         pgsql_dial_new(loop, workers, where, connect_timeout_ms, on_dialed, connection);
-    return connection;
+    return &connection->base;
 }
 
-void pgsql_connection_free(struct pgsql_connection *connection)
+enum pgsql_mode pgsql_connection_mode(const struct backend_connection *connection)
 {
-    if (connection == NULL)
-        return;
-    pgsql_connection_close_with(connection, PGSQL_FAULT_CONNECTION, "");
-    pgsql_cancel_free(connection->cancel);
-    loop_timer_free(connection->timer);
-    PQclear(connection->last);
-    pgsql_sender_fini(&connection->sender);
-    buf_fini(&connection->why);
-    free(connection);
-}
-
-/* --------------------------------------------------------------- questions */
-
-enum pgsql_connection_state pgsql_connection_state(const struct pgsql_connection *connection)
-{
-    return connection->state;
-}
-
-enum pgsql_mode pgsql_connection_mode(const struct pgsql_connection *connection)
-{
-    return connection->sender.mode;
-}
-
-const char *pgsql_connection_why(const struct pgsql_connection *connection)
-{
-    return connection->why.len > 0 ? connection->why.data : "";
-}
-
-bool pgsql_connection_was_slow(const struct pgsql_connection *connection)
-{
-    return connection->slow;
-}
-
-bool pgsql_connection_was_ready(const struct pgsql_connection *connection)
-{
-    return connection->was_ready;
-}
-
-size_t pgsql_connection_in_flight(const struct pgsql_connection *connection)
-{
-    return connection->n_executions;
+    return ((const struct pgsql_connection *)connection)->sender.mode;
 }

@@ -8,60 +8,66 @@
 #include <stdlib.h>
 
 #include "sources/pgsql/pgsql_connection_parts.h"
+#include "sources/pgsql/pgsql_error.h"
+#include "sources/pgsql/pgsql_values.h"
 
 enum { ARRAY_PAUSE_MS = 1000 /* after an error in one */ };
 
 static void take_prepared(struct pgsql_connection *connection, struct pgsql_batch *batch,
                           const PGresult *result)
 {
-    enum pgsql_fault fault = pgsql_error_classify(result);
+    enum backend_fault fault = pgsql_error_classify(result);
     struct buf why = {NULL, 0, 0};
 
     if (batch->n_results == PGSQL_RESULT_PID)
         pgsql_sender_take_pid(&connection->sender, result);
     else if (batch->n_results == PGSQL_RESULT_DESCRIBED)
         pgsql_sender_take_description(&connection->sender, result);
-    if (fault == PGSQL_FAULT_NONE || fault == PGSQL_FAULT_ABORTED ||
+    if (fault == BACKEND_FAULT_NONE || fault == BACKEND_FAULT_ABORTED ||
         pgsql_sender_refused(&connection->sender, PGSQL_MODE_PREPARED, result))
         return;
     /* No key has a part in this: the server's words are about the map file's query. */
     buf_add_str(&why, "the query cannot be prepared: ");
     pgsql_error_describe(&why, result, true);
-    pgsql_connection_close_with(connection, PGSQL_FAULT_CONNECTION, buf_str(&why));
+    pgsql_connection_close_with(connection, BACKEND_FAULT_CONNECTION, buf_str(&why));
     buf_fini(&why);
 }
 
 static void take_fault(struct pgsql_connection *connection, struct pgsql_batch *batch,
-                       enum pgsql_fault fault, const PGresult *result)
+                       enum backend_fault fault, const PGresult *result)
 {
     struct buf why = {NULL, 0, 0};
 
-    if ((fault == PGSQL_FAULT_STATEMENT || fault == PGSQL_FAULT_PREPARED) &&
+    if ((fault == BACKEND_FAULT_KEY || pgsql_error_is_forgotten(result)) &&
         pgsql_sender_refused(&connection->sender, batch->mode, result))
-        fault = PGSQL_FAULT_ABORTED;
-    if (fault == PGSQL_FAULT_SERVER && connection->cancelled) {
-        fault = PGSQL_FAULT_TIMEOUT;
+        fault = BACKEND_FAULT_ABORTED;
+    if (fault == BACKEND_FAULT_SERVER && connection->cancelled) {
+        fault = BACKEND_FAULT_TIMEOUT;
         buf_add_str(&why, "the query took longer than query_timeout");
-    } else if (fault == PGSQL_FAULT_CONNECTION &&
+    } else if (fault == BACKEND_FAULT_CONNECTION &&
                PQresultErrorField(result, PG_DIAG_SQLSTATE) == NULL) {
         pgsql_error_connection(&why, connection->pg);
-    } else if (fault != PGSQL_FAULT_ABORTED) {
+    } else if (fault != BACKEND_FAULT_ABORTED) {
         pgsql_error_describe(&why, result, false);
     }
     pgsql_connection_give_back(connection, batch, fault, buf_str(&why));
-    if (fault == PGSQL_FAULT_CONNECTION || fault == PGSQL_FAULT_PREPARED)
-        pgsql_connection_close_with(connection, PGSQL_FAULT_CONNECTION, buf_str(&why));
+    if (fault == BACKEND_FAULT_CONNECTION)
+        pgsql_connection_close_with(connection, BACKEND_FAULT_CONNECTION, buf_str(&why));
     buf_fini(&why);
 }
 
 static void give_rows(struct pgsql_connection *connection, struct pgsql_batch *batch,
                       const struct pgsql_rows *rows)
 {
-    struct pgsql_execution *execution = TAILQ_FIRST(&batch->executions);
+    struct backend_execution *execution = TAILQ_FIRST(&batch->executions);
+    struct answer answer = answer_not_found();
 
     TAILQ_REMOVE(&batch->executions, execution, link);
-    connection->n_executions--;
-    connection->events->result(connection->ctx, execution, rows);
+    connection->base.n_in_flight--;
+    if (!execution->abandoned)
+        answer =
+            pgsql_values_answer(connection->config, execution->key, rows, &connection->value);
+    connection->base.events->answered(connection->base.ctx, execution, &answer);
 }
 
 /* Each on its own again: whose error it was, or what is slow, shows then. */
@@ -69,13 +75,13 @@ static void split_array(struct pgsql_connection *connection, struct pgsql_batch 
 {
     connection->arrays_from_ms = loop_now_ms(connection->loop) + ARRAY_PAUSE_MS;
     while (!TAILQ_EMPTY(&batch->executions))
-        pgsql_connection_give_back(connection, batch, PGSQL_FAULT_ABORTED, "");
+        pgsql_connection_give_back(connection, batch, BACKEND_FAULT_ABORTED, "");
 }
 
 static void take_array_fault(struct pgsql_connection *connection, struct pgsql_batch *batch,
-                             enum pgsql_fault fault, const PGresult *result)
+                             enum backend_fault fault, const PGresult *result)
 {
-    if (fault == PGSQL_FAULT_CONNECTION) {
+    if (fault == BACKEND_FAULT_CONNECTION) {
         take_fault(connection, batch, fault, result);
         return;
     }
@@ -103,7 +109,7 @@ static void take_array(struct pgsql_connection *connection, struct pgsql_batch *
                        const PGresult *result)
 {
     struct pgsql_rows rows = {.result = result, .column = 1};
-    const struct pgsql_execution *execution;
+    const struct backend_execution *execution;
     size_t n = 0;
 
     TAILQ_FOREACH (execution, &batch->executions, link)
@@ -125,18 +131,18 @@ static void take_array(struct pgsql_connection *connection, struct pgsql_batch *
 static void take_answer(struct pgsql_connection *connection, const PGresult *result)
 {
     struct pgsql_batch *batch = STAILQ_FIRST(&connection->batches);
-    enum pgsql_fault fault = pgsql_error_classify(result);
+    enum backend_fault fault = pgsql_error_classify(result);
     const struct pgsql_rows rows = {result, 0, PQntuples(result), 0};
 
     batch->n_results++;
     if (batch->kind == BATCH_PREPARE) {
         take_prepared(connection, batch, result);
     } else if (batch->kind == BATCH_PREPARE_ARRAY) {
-        connection->sender.has_array = fault == PGSQL_FAULT_NONE;
+        connection->sender.has_array = fault == BACKEND_FAULT_NONE;
     } else if (TAILQ_EMPTY(&batch->executions)) {
-        pgsql_connection_close_with(connection, PGSQL_FAULT_CONNECTION,
+        pgsql_connection_close_with(connection, BACKEND_FAULT_CONNECTION,
                                     "the server answers what nobody asked");
-    } else if (fault != PGSQL_FAULT_NONE) {
+    } else if (fault != BACKEND_FAULT_NONE) {
         if (batch->kind == BATCH_ARRAY)
             take_array_fault(connection, batch, fault, result);
         else
@@ -169,7 +175,7 @@ static void take_pipelined(struct pgsql_connection *connection)
         else
             take_answer(connection, result);
         PQclear(result);
-        if (connection->state == PGSQL_CONNECTION_CLOSED ||
+        if (connection->base.state == BACKEND_CLOSED ||
             PQpipelineStatus(connection->pg) == PQ_PIPELINE_OFF)
             return;
     }
@@ -202,7 +208,7 @@ static void take_simple(struct pgsql_connection *connection)
             take_answer(connection, connection->last);
         PQclear(connection->last);
         connection->last = NULL;
-        if (connection->state != PGSQL_CONNECTION_CLOSED)
+        if (connection->base.state != BACKEND_CLOSED)
             pgsql_connection_batch_over(connection);
         return;
     }

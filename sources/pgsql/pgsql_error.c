@@ -36,43 +36,43 @@ static bool is_stale_plan(const PGresult *result)
            strcmp(sqlstate_of(result), "0A000") == 0;
 }
 
-enum pgsql_fault pgsql_error_classify(const PGresult *result)
+enum backend_fault pgsql_error_classify(const PGresult *result)
 {
     static const struct {
         const char *class;
-        enum pgsql_fault fault;
+        enum backend_fault fault;
     } rules[] = {
-        {"08", PGSQL_FAULT_CONNECTION}, {"57P", PGSQL_FAULT_CONNECTION},
-        {"57014", PGSQL_FAULT_SERVER}, /* cancelled; ours is told apart by who cancelled */
-        {"26", PGSQL_FAULT_PREPARED},   {"0A000", PGSQL_FAULT_PREPARED},
-        {"25", PGSQL_FAULT_SERVER},     {"40", PGSQL_FAULT_SERVER},
-        {"53", PGSQL_FAULT_SERVER},     {"55", PGSQL_FAULT_SERVER},
-        {"57", PGSQL_FAULT_SERVER},     {"58", PGSQL_FAULT_SERVER},
-        {"XX", PGSQL_FAULT_SERVER},
+        {"08", BACKEND_FAULT_CONNECTION}, {"57P", BACKEND_FAULT_CONNECTION},
+        {"57014", BACKEND_FAULT_SERVER}, /* cancelled; ours is told apart by who cancelled */
+        {"26", BACKEND_FAULT_CONNECTION}, {"0A000", BACKEND_FAULT_CONNECTION},
+        {"25", BACKEND_FAULT_SERVER},     {"40", BACKEND_FAULT_SERVER},
+        {"53", BACKEND_FAULT_SERVER},     {"55", BACKEND_FAULT_SERVER},
+        {"57", BACKEND_FAULT_SERVER},     {"58", BACKEND_FAULT_SERVER},
+        {"XX", BACKEND_FAULT_SERVER},
     };
     const char *state;
 
     switch (PQresultStatus(result)) {
     case PGRES_TUPLES_OK:
     case PGRES_COMMAND_OK:
-        return PGSQL_FAULT_NONE;
+        return BACKEND_FAULT_NONE;
     case PGRES_PIPELINE_ABORTED:
-        return PGSQL_FAULT_ABORTED;
+        return BACKEND_FAULT_ABORTED;
     case PGRES_FATAL_ERROR:
         break;
     default:
-        return PGSQL_FAULT_CONNECTION;
+        return BACKEND_FAULT_CONNECTION;
     }
     state = sqlstate_of(result);
     if (is_stale_plan(result))
-        return PGSQL_FAULT_PREPARED;
+        return BACKEND_FAULT_CONNECTION;
     if (*state == '\0' || ends_connection(result))
-        return PGSQL_FAULT_CONNECTION;
+        return BACKEND_FAULT_CONNECTION;
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         if (begins(state, rules[i].class))
             return rules[i].fault;
     }
-    return PGSQL_FAULT_STATEMENT;
+    return BACKEND_FAULT_KEY;
 }
 
 bool pgsql_error_is_syntax(const PGresult *result)

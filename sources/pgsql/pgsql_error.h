@@ -16,18 +16,11 @@
 #include <libpq-fe.h>
 
 #include "dictd/base/buf.h"
+#include "sources/backend/connection.h"
 
-enum pgsql_fault {
-    PGSQL_FAULT_NONE,
-    PGSQL_FAULT_STATEMENT,  /* this key with this query: asking again changes nothing */
-    PGSQL_FAULT_SERVER,     /* this server, now: another may know */
-    PGSQL_FAULT_PREPARED,   /* the prepared statement is gone or stale */
-    PGSQL_FAULT_CONNECTION, /* the connection is lost */
-    PGSQL_FAULT_ABORTED,    /* another one's error took it along: not executed */
-    PGSQL_FAULT_TIMEOUT     /* query_timeout */
-};
-
-enum pgsql_fault pgsql_error_classify(const PGresult *result);
+/* A prepared statement that is gone or stale counts as a lost connection: a new one prepares.
+ */
+enum backend_fault pgsql_error_classify(const PGresult *result);
 
 /* `PostgreSQL says: ... (SQLSTATE 42P01)`; words: whether the server's may be quoted. */
 void pgsql_error_describe(struct buf *out, const PGresult *result, bool words);

@@ -117,7 +117,7 @@ static bool quote(void *ctx, struct buf *out, struct slice piece)
 }
 
 static void set_key(const struct pgsql_sender *sender, struct template_input *input,
-                    const struct pgsql_execution *execution)
+                    const struct backend_execution *execution)
 {
     /* Whether it is to be asked at all was decided before it was submitted. */
     (void)template_set_key(input, &sender->config->needs, execution->key);
@@ -144,7 +144,7 @@ static bool send_values(struct pgsql_sender *sender, const struct template_input
 }
 
 enum pgsql_sent pgsql_sender_send_one(struct pgsql_sender *sender,
-                                      const struct pgsql_execution *execution)
+                                      const struct backend_execution *execution)
 {
     struct template_input input;
     bool good;
@@ -173,7 +173,7 @@ void pgsql_sender_start_array(struct pgsql_sender *sender)
 }
 
 void pgsql_sender_add_to_array(struct pgsql_sender *sender,
-                               const struct pgsql_execution *execution)
+                               const struct backend_execution *execution)
 {
     const struct pgsql_statement *statement = sender->config->statement;
     struct template_input input;

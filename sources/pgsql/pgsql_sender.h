@@ -27,7 +27,7 @@
 #include <libpq-fe.h>
 
 #include "sources/pgsql/pgsql_config.h"
-#include "sources/pgsql/pgsql_execution.h"
+#include "sources/backend/execution.h"
 
 enum pgsql_mode { PGSQL_MODE_PREPARED, PGSQL_MODE_BOUND, PGSQL_MODE_TEXT, PGSQL_MODE_SIMPLE };
 
@@ -63,12 +63,12 @@ bool pgsql_sender_prepare_array(struct pgsql_sender *sender); /* one result come
 
 enum pgsql_sent { PGSQL_SENT, PGSQL_SENT_NOT_ESCAPED, PGSQL_SENT_BROKEN };
 enum pgsql_sent pgsql_sender_send_one(struct pgsql_sender *sender,
-                                      const struct pgsql_execution *execution);
+                                      const struct backend_execution *execution);
 
 /* Collects keys for pgsql_sender_send_array, after a start. */
 void pgsql_sender_start_array(struct pgsql_sender *sender);
 void pgsql_sender_add_to_array(struct pgsql_sender *sender,
-                               const struct pgsql_execution *execution);
+                               const struct backend_execution *execution);
 bool pgsql_sender_send_array(struct pgsql_sender *sender);
 
 /* The server refused what was sent in that form. True when there is another form to try. */

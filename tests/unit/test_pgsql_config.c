@@ -60,7 +60,7 @@ static void test_defaults(void)
     CU_ASSERT_EQUAL(config->idle_interval_ms, 60000);
     CU_ASSERT_EQUAL(config->retry_interval_ms, 60000);
     CU_ASSERT_EQUAL(config->connections, 2);
-    CU_ASSERT_EQUAL(config->query_timeout_ms, 5000);
+    CU_ASSERT_EQUAL(config->query_timeout_ms, 4000);
     CU_ASSERT(config->prepare);
     CU_ASSERT_PTR_NULL(config->notify_channel);
     UNIT_STR(config->warnings, "");

@@ -1,5 +1,5 @@
-/* See pgsql_server.h. */
-#include "sources/pgsql/pgsql_server.h"
+/* See server.h. */
+#include "sources/backend/server.h"
 
 #include <stdlib.h>
 
@@ -12,22 +12,6 @@ enum {
     HEDGE_MS = 300,
     LOG_EVERY_MS = 10000
 };
-
-void pgsql_server_init(struct pgsql_server *server, const struct pgsql_config *config,
-                       const struct pgsql_host *host)
-{
-    *server = (struct pgsql_server){.host = host, .up = true};
-    server->where.encoding = config->encoding;
-    if (host->kind == PGSQL_HOST_URI) {
-        server->where.uri = host->name;
-        return;
-    }
-    server->where.host = host->name;
-    server->where.port = host->port;
-    server->where.user = config->user;
-    server->where.password = config->password;
-    server->where.dbname = config->dbname;
-}
 
 /* Doubles with each failure; the last half is jitter, so that many hosts do not come at once.
  */
@@ -42,8 +26,8 @@ static uint64_t delay_ms(unsigned failures, uint64_t first_ms, uint64_t max_ms, 
     return delay / 2 + (uint64_t)((double)delay / 2 * chance);
 }
 
-void pgsql_server_failed(struct pgsql_server *server, uint64_t now_ms,
-                         uint64_t retry_interval_ms, bool lost, bool slow, double chance)
+void backend_server_failed(struct backend_server *server, uint64_t now_ms,
+                           uint64_t retry_interval_ms, bool lost, bool slow, double chance)
 {
     uint64_t soon_max_ms = retry_interval_ms < SOON_MAX_MS ? retry_interval_ms : SOON_MAX_MS;
 
@@ -56,15 +40,15 @@ void pgsql_server_failed(struct pgsql_server *server, uint64_t now_ms,
     server->retry_soon_at_ms += delay_ms(server->failures, SOON_FIRST_MS, soon_max_ms, chance);
 }
 
-void pgsql_server_worked(struct pgsql_server *server)
+void backend_server_worked(struct backend_server *server)
 {
     server->failures = 0;
     server->slow = false;
     server->retry_at_ms = server->retry_soon_at_ms = 0;
 }
 
-void pgsql_server_log_down(struct pgsql_server *server, struct log *log, const char *name,
-                           uint64_t now_ms, const char *why)
+void backend_server_log_down(struct backend_server *server, struct log *log, const char *name,
+                             uint64_t now_ms, const char *why)
 {
     unsigned long held = 0;
 
@@ -75,40 +59,40 @@ void pgsql_server_log_down(struct pgsql_server *server, struct log *log, const c
     if (!server->said_down)
         return;
     if (held > 0)
-        log_warn(log, "%s: server %s: %s (and %lu failures before)", name, server->host->label,
+        log_warn(log, "%s: server %s: %s (and %lu failures before)", name, server->host.label,
                  why, held);
     else
-        log_warn(log, "%s: server %s: %s", name, server->host->label, why);
+        log_warn(log, "%s: server %s: %s", name, server->host.label, why);
 }
 
-void pgsql_server_log_up(struct pgsql_server *server, struct log *log, const char *name)
+void backend_server_log_up(struct backend_server *server, struct log *log, const char *name)
 {
     if (server->up)
         return;
     server->up = true;
     if (server->said_down)
-        log_info(log, "%s: server %s: works again", name, server->host->label);
+        log_info(log, "%s: server %s: works again", name, server->host.label);
 }
 
 /* ---------------------------------------------------------------- all of them */
 
-void pgsql_servers_init(struct pgsql_servers *servers, const struct pgsql_config *config,
-                        uint64_t seed)
+void backend_servers_init(struct backend_servers *servers, const struct backend_host *hosts,
+                          size_t n, uint64_t seed)
 {
-    servers->n = config->n_hosts;
-    servers->at = mem_array(servers->n, sizeof *servers->at);
+    servers->n = n;
+    servers->at = mem_array(n, sizeof *servers->at);
     servers->random = seed | 1;
-    for (size_t i = 0; i < servers->n; i++)
-        pgsql_server_init(&servers->at[i], config, &config->hosts[i]);
+    for (size_t i = 0; i < n; i++)
+        servers->at[i] = (struct backend_server){.host = hosts[i], .up = true};
 }
 
-void pgsql_servers_fini(struct pgsql_servers *servers)
+void backend_servers_fini(struct backend_servers *servers)
 {
     free(servers->at);
 }
 
 /* xorshift64*: spreads load; nothing depends on its being hard to guess. */
-double pgsql_servers_chance(struct pgsql_servers *servers)
+double backend_servers_chance(struct backend_servers *servers)
 {
     servers->random ^= servers->random >> 12;
     servers->random ^= servers->random << 25;
@@ -116,38 +100,39 @@ double pgsql_servers_chance(struct pgsql_servers *servers)
     return (double)((servers->random * 2685821657736338717u) >> 11) / 9007199254740992.0;
 }
 
-static bool may_try(const struct pgsql_server *server, uint64_t now_ms, bool soon)
+static bool may_try(const struct backend_server *server, uint64_t now_ms, bool soon)
 {
     return !server->dialing &&
            now_ms >= (soon ? server->retry_soon_at_ms : server->retry_at_ms);
 }
 
-struct pgsql_server *pgsql_servers_pick(struct pgsql_servers *servers, uint64_t now_ms,
-                                        bool soon)
+struct backend_server *backend_servers_pick(struct backend_servers *servers, uint64_t now_ms,
+                                            bool soon)
 {
-    struct pgsql_server *picked = NULL;
+    struct backend_server *picked = NULL;
     unsigned n = 0;
 
     for (size_t i = 0; i < servers->n; i++) {
-        struct pgsql_server *server = &servers->at[i];
+        struct backend_server *server = &servers->at[i];
 
         if (!may_try(server, now_ms, soon) ||
-            (picked != NULL && server->host->kind > picked->host->kind))
+            (picked != NULL && server->host.rank > picked->host.rank))
             continue;
-        if (picked != NULL && server->host->kind < picked->host->kind)
+        if (picked != NULL && server->host.rank < picked->host.rank)
             n = 0;
-        if (pgsql_servers_chance(servers) * ++n < 1)
+        if (backend_servers_chance(servers) * ++n < 1)
             picked = server;
     }
     return picked;
 }
 
-struct pgsql_dialing pgsql_servers_dialing(const struct pgsql_servers *servers, uint64_t now_ms)
+struct backend_dialing backend_servers_dialing(const struct backend_servers *servers,
+                                               uint64_t now_ms)
 {
-    struct pgsql_dialing dialing = {0, true, true};
+    struct backend_dialing dialing = {0, true, true};
 
     for (size_t i = 0; i < servers->n; i++) {
-        const struct pgsql_server *server = &servers->at[i];
+        const struct backend_server *server = &servers->at[i];
 
         if (!server->dialing)
             continue;
