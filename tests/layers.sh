@@ -11,7 +11,8 @@ allowed() {
     dictd/loop) echo "dictd/base" ;;
     dictd/protocol) echo "dictd/base" ;;
     dictd/lookup) echo "dictd/base dictd/loop" ;;
-    sources/file | sources/backend) echo "dictd/base dictd/loop dictd/lookup" ;;
+    sources/file) echo "dictd/base dictd/loop dictd/lookup" ;;
+    sources/backend) echo "dictd/base dictd/loop dictd/lookup sources/file" ;;
     sources/*) echo "dictd/base dictd/loop dictd/lookup sources/file sources/backend" ;;
     dictd/server) echo "dictd/base dictd/loop dictd/protocol dictd/lookup" ;;
     dictd/dictctl) echo "dictd/base dictd/protocol" ;;

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dictd/base/mem.h"
 
@@ -48,6 +49,20 @@ void file_notes_add(struct file_notes *notes, const char *path, unsigned line,
     va_start(ap, format);
     notes->lines[notes->total - 1] = compose(path, line, format, ap);
     va_end(ap);
+}
+
+void file_notes_add_lines(struct file_notes *notes, const char *lines)
+{
+    while (*lines != '\0') {
+        size_t len = strcspn(lines, "\n");
+
+        if (len > 0 && notes->total++ < FILE_NOTES_MAX) {
+            char *line = notes->lines[notes->total - 1] = mem_strndup(lines, len);
+
+            make_printable(line);
+        }
+        lines += len + (lines[len] != '\0');
+    }
 }
 
 char *file_note_line(const char *path, unsigned line, const char *format, ...)

@@ -30,6 +30,9 @@ void file_notes_fini(struct file_notes *notes);
 void file_notes_add(struct file_notes *notes, const char *path, unsigned line,
                     const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* Several lines that are in this form already; empty ones are left out. */
+void file_notes_add_lines(struct file_notes *notes, const char *lines);
+
 /* One warning for each, and one for how many more there are. */
 void file_notes_log(const struct file_notes *notes, const char *path, struct log *log);
 

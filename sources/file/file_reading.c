@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "dictd/base/mem.h"
+
+enum { LOAD_TRIES = 20, LOAD_PAUSE_MS = 50 };
 
 /* Bounds that only a mistake reaches: a device, a log file, a mail spool in a map's place. */
 static const size_t file_limit_bytes = (size_t)1024 * 1024 * 1024;
@@ -26,11 +29,20 @@ struct file_reading *file_reading_new(const struct file_format *format, const ch
     return reading;
 }
 
+static void drop_contents(struct file_reading *reading)
+{
+    file_table_free(reading->table);
+    reading->table = NULL;
+    if (reading->made != NULL)
+        reading->format->free_made(reading->made);
+    reading->made = NULL;
+}
+
 void file_reading_free(struct file_reading *reading)
 {
     if (reading == NULL)
         return;
-    file_table_free(reading->table);
+    drop_contents(reading);
     file_set_fini(&reading->before);
     file_set_fini(&reading->files);
     file_notes_fini(&reading->notes);
@@ -53,6 +65,14 @@ bool file_reading_fail(struct file_reading *reading, const char *path, unsigned 
     va_end(ap);
     if (reading->why == NULL) /* the first reason is the cause of the others */
         reading->why = file_note_line(path, line, "%s", text);
+    reading->outcome = FILE_BROKEN;
+    return false;
+}
+
+bool file_reading_fail_lines(struct file_reading *reading, const char *lines)
+{
+    if (reading->why == NULL)
+        reading->why = mem_strdup(lines);
     reading->outcome = FILE_BROKEN;
     return false;
 }
@@ -151,8 +171,55 @@ void file_reading_run(struct file_reading *reading)
         }
     }
     file_text_fini(&text);
-    if (reading->outcome != FILE_GOOD) {
-        file_table_free(reading->table);
-        reading->table = NULL;
+    if (reading->outcome != FILE_GOOD)
+        drop_contents(reading);
+}
+
+static void pause_ms(long ms)
+{
+    struct timespec pause = {ms / 1000, ms % 1000 * 1000000};
+
+    nanosleep(&pause, NULL);
+}
+
+/* Somebody may be writing the file at this moment: that ends soon, or never. */
+static struct file_reading *read_at_rest(const struct file_format *format, const char *path,
+                                         struct file_rules *rules)
+{
+    for (int tries = 1;; tries++) {
+        struct file_reading *reading = file_reading_new(format, path, rules, NULL);
+
+        file_reading_run(reading);
+        if (reading->outcome == FILE_GOOD || reading->outcome == FILE_BROKEN ||
+            tries == LOAD_TRIES)
+            return reading;
+        file_reading_free(reading);
+        pause_ms(LOAD_PAUSE_MS);
     }
+}
+
+struct file_reading *file_reading_load(const struct file_format *format, const char *path,
+                                       const struct keywalk_rules *given, struct log *log,
+                                       struct buf *err)
+{
+    struct file_rules *rules;
+    struct file_reading *reading;
+
+    if (*path == '\0') {
+        buf_add_str(err, "the name of a file is missing behind the colon");
+        return NULL;
+    }
+    rules = file_rules_new(given);
+    reading = read_at_rest(format, path, rules);
+    file_rules_unref(rules);
+    if (reading->outcome != FILE_GOOD) {
+        if (reading->outcome == FILE_BROKEN)
+            buf_add_str(err, reading->why);
+        else
+            buf_printf(err, "%s: the file changes all the time while it is read", path);
+        file_reading_free(reading);
+        return NULL;
+    }
+    file_notes_log(&reading->notes, path, log);
+    return reading;
 }

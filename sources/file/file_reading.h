@@ -7,7 +7,8 @@
  *
  * What a reading ends in:
  *   GOOD      table holds the contents.
- *   BROKEN    why says what is wrong (`PATH:LINE: reason` or `PATH: reason`).
+ *   BROKEN    why says what is wrong (`PATH:LINE: reason` or `PATH: reason`; perhaps
+ *             several lines).
  *   UNSTEADY  a file changed while it was read: read again once it rests.
  *   SUSPECT   a file is empty, or its last line has no newline, and the last
  *             time it was not so. That is what a file looks like that is being
@@ -31,11 +32,14 @@ struct file_reading;
 /* What one type of file adds to the frame of file_reading and file_source. */
 struct file_format {
     /*
-     * Fills reading->table from text. Warnings go to reading->notes; entries that have to be
-     * left out, to file_reading_skip. False with file_reading_fail when the file cannot be
-     * understood. Runs on any thread; touches nothing but the reading and its rules.
+     * Fills reading->table from text, or sets reading->made. Warnings go to reading->notes;
+     * entries that have to be left out, to file_reading_skip. False with file_reading_fail when
+     * the file cannot be understood. Runs on any thread; touches nothing but the reading and
+     * its rules.
      */
     bool (*parse)(struct file_reading *reading, struct slice text);
+    /* Frees reading->made; NULL where parse makes nothing but the table. */
+    void (*free_made)(void *made);
     /* A change after which more entries have to be left out than before is taken for a broken
      * edit. Otherwise the rest comes into force, with a warning. */
     bool skipping_is_broken;
@@ -55,6 +59,7 @@ struct file_reading {
     /* Found. */
     enum file_outcome outcome;
     struct file_table *table; /* owned; NULL unless GOOD */
+    void *made;               /* owned; what parse made instead of a table, unless NULL */
     struct file_set files;
     struct file_notes notes;
     char *why;
@@ -73,11 +78,20 @@ void file_reading_free(struct file_reading *reading); /* NULL is fine */
 /* Blocks. Once per reading. */
 void file_reading_run(struct file_reading *reading);
 
+/* For a source's load: the first reading, once nobody is writing the file. rules: copied. NULL
+ * with a reason in err; what is to be said of a good one is logged. Blocks. */
+struct file_reading *file_reading_load(const struct file_format *format, const char *path,
+                                       const struct keywalk_rules *rules, struct log *log,
+                                       struct buf *err);
+
 /* --- for parse --- */
 
 /* Says why the file cannot be understood; line 0 for none. Returns false. */
 bool file_reading_fail(struct file_reading *reading, const char *path, unsigned line,
                        const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* The same with lines that name file and line already. */
+bool file_reading_fail_lines(struct file_reading *reading, const char *lines);
 
 /* An entry is left out, as Postfix would leave it out: counted, and a warning. */
 void file_reading_skip(struct file_reading *reading, unsigned line, const char *format, ...)

@@ -7,15 +7,9 @@
  * source has only peek: it always knows.
  *
  * At load a file that is missing, unreadable or not understood is an error.
- * Later it keeps the old contents in force, with one warning that names file
- * and line, and again only when the file has changed again and is still bad;
- * one line of information tells that it is good again. status: up stays true,
- * because answers are right as far as anyone knows; last_error says what is
- * the matter with the file, as long as it is.
- *
- * Reading and parsing are jobs of env->files. A job that is under way when the
- * source is closed is cancelled; it shares nothing with the source but rules
- * that are made for it (file_rules.h).
+ * Later see file_live.h. status: up stays true, because answers are right as
+ * far as anyone knows; last_error says what is the matter with the file, as
+ * long as it is.
  */
 #ifndef SOURCES_FILE_FILE_SOURCE_H
 #define SOURCES_FILE_FILE_SOURCE_H

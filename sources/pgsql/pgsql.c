@@ -4,55 +4,82 @@
 #include <stdlib.h>
 
 #include "dictd/base/mem.h"
+#include "sources/backend/backend_map.h"
 #include "sources/backend/backend_source.h"
 #include "sources/pgsql/pgsql_config.h"
 #include "sources/pgsql/pgsql_connection.h"
 #include "sources/pgsql/pgsql_target.h"
 
-struct pgsql_source {
-    struct backend_source backend;
-    struct pgsql_config *config;
+/* Beside a config while it is at work. */
+struct pgsql_state {
+    const struct source_env *env;
+    const char *name; /* of the source */
+    const struct pgsql_config *config;
     bool said_unbound;
     bool unprepared; /* prepared statements do not last here, or are not wanted */
 };
 
-/* ------------------------------------------------------------------- load */
+/* ------------------------------------------------------------ the map file */
 
-static void *pgsql_load(const char *argument, const struct keywalk_rules *rules,
-                        struct log *log, struct buf *err)
+static bool uris_are_good(const struct pgsql_config *config, struct buf *err)
 {
-    struct pgsql_config *config;
+    bool good = true;
 
-    (void)rules;
-    (void)log;
-    if (*argument == '\0') {
-        buf_add_str(err, "the name of a map file is missing behind the colon");
-        return NULL;
-    }
-    config = pgsql_config_load(argument, err);
-    for (size_t i = 0; config != NULL && i < config->n_hosts; i++) {
+    for (size_t i = 0; i < config->n_hosts && good; i++) {
         struct pgsql_where where = {
             .uri = config->hosts[i].kind == PGSQL_HOST_URI ? config->hosts[i].name : NULL};
         struct buf why = {NULL, 0, 0};
 
-        if (!pgsql_where_check(&where, &why)) {
-            buf_printf(err, "%s:0: %s", argument, buf_str(&why));
-            pgsql_config_free(config);
-            config = NULL;
-        }
+        good = pgsql_where_check(&where, &why);
+        if (!good)
+            buf_printf(err, "%s:0: %s", config->path, buf_str(&why));
         buf_fini(&why);
     }
-    return config;
+    return good;
 }
 
-static void pgsql_unload(void *loaded)
+static struct backend_map parse_map(const char *path, struct slice text, struct buf *err)
 {
-    pgsql_config_free(loaded);
+    struct pgsql_config *config = pgsql_config_parse(path, text, err);
+
+    if (config != NULL && !uris_are_good(config, err)) {
+        pgsql_config_free(config);
+        config = NULL;
+    }
+    if (config == NULL)
+        return (struct backend_map){.config = NULL};
+    return (struct backend_map){config, config->domain, config->has_password, config->warnings};
 }
 
-static bool pgsql_same(const struct source *source, const void *loaded)
+static void free_config(void *config)
 {
-    return pgsql_config_equal(((const struct pgsql_source *)source)->config, loaded);
+    pgsql_config_free(config);
+}
+
+static bool equal(const void *config, const void *other)
+{
+    return pgsql_config_equal(config, other);
+}
+
+static bool parse(struct file_reading *reading, struct slice text)
+{
+    return backend_map_parse(reading, text, parse_map, equal);
+}
+
+static void pool(const void *made, struct backend_pool_config *out)
+{
+    const struct pgsql_config *config = made;
+    struct backend_host *hosts = mem_array(config->n_hosts, sizeof *hosts);
+
+    for (size_t i = 0; i < config->n_hosts; i++)
+        hosts[i] = (struct backend_host){config->hosts[i].label, (int)config->hosts[i].kind};
+    *out = (struct backend_pool_config){
+        .hosts = hosts,
+        .n_hosts = config->n_hosts,
+        .connections = config->connections,
+        .wait_ms = config->query_timeout_ms,
+        .retry_interval_ms = config->retry_interval_ms,
+    };
 }
 
 /* ------------------------------------------------------------- connections */
@@ -73,84 +100,97 @@ static struct pgsql_where where_is(const struct pgsql_config *config,
     };
 }
 
-static struct backend_connection *on_connect(struct backend_source *backend, size_t host,
+static struct backend_connection *on_connect(void *ctx, size_t host,
                                              uint64_t connect_timeout_ms,
                                              const struct backend_connection_events *events,
                                              void *ctx_of_events)
 {
-    const struct pgsql_source *source = (const struct pgsql_source *)backend;
-    const struct pgsql_where where = where_is(source->config, &source->config->hosts[host]);
+    const struct pgsql_state *state = ctx;
+    const struct pgsql_where where = where_is(state->config, &state->config->hosts[host]);
 
-    return pgsql_connection_new(backend->env->loop, backend->env->workers, source->config,
-                                &where,
-                                source->unprepared ? PGSQL_MODE_BOUND : PGSQL_MODE_PREPARED,
+    return pgsql_connection_new(state->env->loop, state->env->workers, state->config, &where,
+                                state->unprepared ? PGSQL_MODE_BOUND : PGSQL_MODE_PREPARED,
                                 connect_timeout_ms, events, ctx_of_events);
 }
 
 /* What a connection found out about the server counts for those to come. */
-static void on_ready(struct backend_source *backend, struct backend_connection *connection,
-                     size_t host)
+static void on_ready(void *ctx, struct backend_connection *connection, size_t host)
 {
-    struct pgsql_source *source = (struct pgsql_source *)backend;
+    struct pgsql_state *state = ctx;
     enum pgsql_mode mode = pgsql_connection_mode(connection);
 
-    if (mode == PGSQL_MODE_BOUND && !source->unprepared) {
-        source->unprepared = true;
-        log_warn(backend->env->log,
+    if (mode == PGSQL_MODE_BOUND && !state->unprepared) {
+        state->unprepared = true;
+        log_warn(state->env->log,
                  "%s: prepared statements do not last at %s (a proxy that pools "
                  "transactions?): going on as with prepare = no",
-                 backend->base.name, source->config->hosts[host].label);
+                 state->name, state->config->hosts[host].label);
     }
-    if (mode < PGSQL_MODE_TEXT || source->said_unbound)
+    if (mode < PGSQL_MODE_TEXT || state->said_unbound)
         return;
-    source->said_unbound = true;
-    log_info(backend->env->log,
-             "%s: keys are escaped into the query's text, not bound as values: %s",
-             backend->base.name,
-             *source->config->statement->why != '\0'
-                 ? source->config->statement->why
+    state->said_unbound = true;
+    log_info(state->env->log,
+             "%s: keys are escaped into the query's text, not bound as values: %s", state->name,
+             *state->config->statement->why != '\0'
+                 ? state->config->statement->why
                  : "the server does not take values where the query has them");
 }
 
-/* -------------------------------------------------------------- the source */
-
-static bool asks(const struct backend_source *backend, struct slice key)
+static bool asks(const void *ctx, struct slice key)
 {
     struct template_input input;
 
-    return pgsql_config_set_key(((const struct pgsql_source *)backend)->config, &input, key);
+    return pgsql_config_set_key(((const struct pgsql_state *)ctx)->config, &input, key);
 }
 
-static void on_free(struct backend_source *backend)
+static void *state_open(const struct source_env *env, const char *name, const void *config)
 {
-    struct pgsql_source *source = (struct pgsql_source *)backend;
+    struct pgsql_state *state = mem_zalloc(sizeof *state);
 
-    pgsql_config_free(source->config);
-    free(source);
+    state->env = env;
+    state->name = name;
+    state->config = config;
+    state->unprepared = !state->config->prepare;
+    return state;
 }
 
-static const struct backend_source_type kind = {asks, on_connect, on_ready, on_free};
+static void state_close(void *state)
+{
+    free(state);
+}
+
+static const struct backend_type backend = {
+    .format = {.parse = parse, .free_made = free_config},
+    .equal = equal,
+    .pool = pool,
+    .open = state_open,
+    .close = state_close,
+    .asks = asks,
+    .connect = on_connect,
+    .ready = on_ready,
+};
+
+/* -------------------------------------------------------------- the source */
+
+static void *pgsql_load(const char *argument, const struct keywalk_rules *rules,
+                        struct log *log, struct buf *err)
+{
+    return backend_source_load(&backend, argument, rules, log, err);
+}
+
+static void pgsql_unload(void *loaded)
+{
+    file_reading_free(loaded);
+}
 
 static struct source *pgsql_open(const struct source_env *env, const char *name, void *loaded)
 {
-    struct pgsql_source *source = mem_zalloc(sizeof *source);
-    const struct pgsql_config *config = source->config = loaded;
-    struct backend_host *hosts = mem_array(config->n_hosts, sizeof *hosts);
-    struct backend_pool_config pool = {
-        .hosts = hosts,
-        .n_hosts = config->n_hosts,
-        .connections = config->connections,
-        .wait_ms = config->query_timeout_ms,
-        .retry_interval_ms = config->retry_interval_ms,
-    };
+    return backend_source_open(&pgsql_source_type, &backend, env, name, loaded);
+}
 
-    for (size_t i = 0; i < config->n_hosts; i++)
-        hosts[i] = (struct backend_host){config->hosts[i].label, (int)config->hosts[i].kind};
-    source->unprepared = !config->prepare;
-    log_error_lines(env->log, config->warnings);
-    backend_source_init(&source->backend, &pgsql_source_type, &kind, env, name, &pool);
-    free(hosts);
-    return &source->backend.base;
+static bool pgsql_same(const struct source *source, const void *loaded)
+{
+    return backend_source_same(source, loaded);
 }
 
 const struct source_type pgsql_source_type = {

@@ -328,7 +328,6 @@ static struct pgsql_config *make(const char *path, struct conf *conf, bool check
     struct pgsql_config *config = mem_zalloc(sizeof *config);
     struct reading reading = {conf, config, err, warnings};
     size_t before = err->len;
-    bool has_password;
 
     config->path = mem_strdup(path);
     if (conf != NULL) {
@@ -337,10 +336,11 @@ static struct pgsql_config *make(const char *path, struct conf *conf, bool check
         read_query(&reading);
         read_results(&reading);
         read_domain(&reading);
-        has_password = *config->password != '\0';
+        config->has_password = *config->password != '\0';
         for (size_t i = 0; i < config->n_hosts; i++)
-            has_password = has_password || pgsql_host_has_password(&config->hosts[i]);
-        if (check_mode && has_password)
+            config->has_password =
+                config->has_password || pgsql_host_has_password(&config->hosts[i]);
+        if (check_mode && config->has_password)
             map_file_check_mode(path, warnings);
     }
     config->warnings = mem_strdup(buf_str(warnings));

@@ -41,7 +41,8 @@ struct pgsql_config {
 
     /* For hosts that are not URIs; "" is libpq's default. dbname is set when there is one. */
     char *user, *password, *dbname;
-    char *encoding; /* libpq's client_encoding */
+    char *encoding;    /* libpq's client_encoding */
+    bool has_password; /* there, or in a URI */
 
     struct name_list *domain; /* NULL: no restriction */
     struct template_needs needs;
