@@ -76,7 +76,10 @@ def public_dir():
 
 
 class Postgres:
-    def __init__(self, config="", auth="scram-sha-256", start=True, schema=SCHEMA):
+    def __init__(self, config="", auth="scram-sha-256", start=True, schema=SCHEMA, hba="",
+                 files=None):
+        """hba: lines in front of the others in pg_hba.conf; files: {name: contents} in the data
+        directory, which only the server may read."""
         self.bin = bin_dir()
         if self.bin is None:
             raise AssertionError("PostgreSQL is not installed: tests/install-deps.sh check")
@@ -92,7 +95,9 @@ class Postgres:
             owner = pwd.getpwnam(OWNER)
             for path in (self.dir, self.sockets, self.log_path):
                 os.chown(path, owner.pw_uid, owner.pw_gid)
-        self._initdb(config, auth)
+        self._initdb(config, auth, hba)
+        for name, contents in (files or {}).items():
+            self.put(name, contents)
         if start:
             try:
                 self.start()
@@ -114,7 +119,7 @@ class Postgres:
             raise AssertionError("%s: %s" % (command[0], done.stdout.decode()))
         return done.stdout.decode()
 
-    def _initdb(self, config, auth):
+    def _initdb(self, config, auth, hba):
         self._run(self.bin + "/initdb", "-D", self.data, "-U", "postgres", "--no-sync",
                   "--encoding=UTF8", "--locale=C", "-A", "trust",
                   env={"PATH": os.environ["PATH"], "LC_ALL": "C"})
@@ -124,15 +129,21 @@ class Postgres:
                        "unix_socket_directories = '%s'\nmax_connections = 100\n"
                        "shared_buffers = 32MB\nlog_min_messages = warning\n%s\n"
                        % (self.port, self.sockets, config))
-        write(self.data + "/pg_hba.conf",
-              "local all postgres trust\n"
-              "local all all %s\n"
-              "host all all 127.0.0.1/32 %s\n"
-              "local replication all trust\n"
-              "host replication all 127.0.0.1/32 trust\n" % (auth, auth))
+        self.put("pg_hba.conf",
+                 "local all postgres trust\n" + hba +
+                 "local all all %s\n"
+                 "host all all 127.0.0.1/32 %s\n"
+                 "local replication all trust\n"
+                 "host replication all 127.0.0.1/32 trust\n" % (auth, auth))
+
+    def put(self, name, contents):
+        """A file in the data directory, whole at once."""
+        path = os.path.join(self.data, name)
+        write(path + ".new", contents, 0o600)
         if IS_ROOT:
             owner = pwd.getpwnam(OWNER)
-            os.chown(self.data + "/pg_hba.conf", owner.pw_uid, owner.pw_gid)
+            os.chown(path + ".new", owner.pw_uid, owner.pw_gid)
+        os.rename(path + ".new", path)
 
     # --- its life ---
 
@@ -163,6 +174,10 @@ class Postgres:
         else:
             self.process.send_signal(how)
         self.process.wait(PATIENCE_S)
+
+    def reload(self):
+        """HUP; new connections see new files from a moment later on."""
+        self.process.send_signal(signal.SIGHUP)
 
     def children(self):
         found = []

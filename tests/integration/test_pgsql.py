@@ -15,8 +15,9 @@ import threading
 import time
 import unittest
 
-from daemon import PATIENCE_S, SETTLED, Case, Closed, free_port, main, request, until, write
+from daemon import SETTLED, Closed, free_port, main, request, until, write
 from pg import DATABASE, PASSWORD, ROLE, Blackhole, Postgres, as_owner
+from pg_case import PgCase
 
 SHARED = None  # the server that no test breaks
 
@@ -28,46 +29,6 @@ def setUpModule():
 
 def tearDownModule():
     SHARED.close()
-
-
-class PgCase(Case):
-    def serve(self, maps, extra="", search="full"):
-        """A daemon for {map name: map file's text}; files may be rewritten by write_map."""
-        daemon = self.daemon(None)
-        lines = [SETTLED, "socketmap_listen = unix:%s\n" % daemon.socket,
-                 "admin_listen = unix:%s\n" % os.path.join(daemon.dir, "admin"),
-                 "maps = %s\n" % " ".join(maps), "default_search = %s\n" % search]
-        for name, text in maps.items():
-            path = os.path.join(daemon.dir, name + ".cf")
-            write(path, text, 0o600)
-            lines.append("%s_sources = pgsql:%s\n" % (name, path))
-        daemon.configure("".join(lines) + extra)
-        return daemon.start()
-
-    def temp(self, reply, cause=None):
-        self.assertTrue(reply.startswith("TEMP "), reply)
-        self.assertNotIn(PASSWORD, reply)
-        self.assertNotIn("SELECT", reply)
-        if cause is not None:
-            self.assertRegex(reply, cause)
-        return reply
-
-    def ask_until(self, daemon, name, key, reply, seconds=PATIENCE_S):
-        """TEMP in between is allowed, anything else is not."""
-        seen = []
-
-        def look():
-            got = daemon.ask(name, key)
-            seen.append(got)
-            if got == reply:
-                return True
-            self.temp(got)
-            return False
-        until(look, "%s for %s" % (reply, key), seconds)
-        return seen
-
-    def no_secret_in(self, daemon):
-        self.assertNotIn(PASSWORD, daemon.log())
 
 
 class Answers(PgCase):

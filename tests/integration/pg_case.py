@@ -1,0 +1,153 @@
+"""What the tests of pgsql:FILE share: daemons over map files, and what must never be seen."""
+
+import http.client
+import os
+import re
+import subprocess
+import threading
+import time
+
+from daemon import BUILD, PATIENCE_S, SETTLED, Case, free_port, until, write
+from pg import PASSWORD
+
+DICTCTL = os.path.join(BUILD, "dictctl")
+
+
+class Prober(threading.Thread):
+    """Asks a map in memory again and again: the loop is not held up by whatever else goes on."""
+
+    def __init__(self, daemon, name="file", key="gregory@example.net", reply="OK gregory"):
+        super().__init__(daemon=True)
+        self.client = daemon.client()
+        self.question = (name, key)
+        self.reply = reply
+        self.worst_s = 0.0
+        self.asked = 0
+        self.wrong = None
+        self.over = threading.Event()
+
+    def run(self):
+        try:
+            while not self.over.is_set() and self.wrong is None:
+                started = time.monotonic()
+                got = self.client.ask(*self.question)
+                self.worst_s = max(self.worst_s, time.monotonic() - started)
+                self.asked += 1
+                if got != self.reply:
+                    self.wrong = got
+                time.sleep(0.001)
+        except OSError as error:
+            self.wrong = error
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exception):
+        self.over.set()
+        self.join()
+        self.client.close()
+
+
+class PgCase(Case):
+    def serve(self, maps, extra="", search="full", **start):
+        """A daemon for {map name: map file's text}, with a map `file` in memory beside them;
+        the files may be rewritten in its directory, as NAME.cf."""
+        daemon = self.daemon(None)
+        daemon.admin = os.path.join(daemon.dir, "admin")
+        daemon.http = free_port()
+        table = daemon.write("table", "gregory@example.net gregory\n")
+        lines = [SETTLED, "socketmap_listen = unix:%s\n" % daemon.socket,
+                 "admin_listen = unix:%s\n" % daemon.admin,
+                 "http_listen = %d\n" % daemon.http,
+                 "maps = %s file\n" % " ".join(maps), "default_search = %s\n" % search,
+                 "file_sources = texthash:%s\n" % table]
+        for name, text in maps.items():
+            path = os.path.join(daemon.dir, name + ".cf")
+            write(path, text, 0o600)
+            lines.append("%s_sources = pgsql:%s\n" % (name, path))
+        daemon.configure("".join(lines) + extra)
+        return daemon.start(**start)
+
+    def temp(self, reply, cause=None):
+        self.assertTrue(reply.startswith("TEMP "), reply)
+        self.assertNotIn(PASSWORD, reply)
+        self.assertNotIn("SELECT", reply)
+        if cause is not None:
+            self.assertRegex(reply, cause)
+        return reply
+
+    def ask_until(self, daemon, name, key, reply, seconds=PATIENCE_S):
+        """TEMP in between is allowed, anything else is not."""
+        seen = []
+
+        def look():
+            got = daemon.ask(name, key)
+            seen.append(got)
+            if got == reply:
+                return True
+            self.temp(got)
+            return False
+        until(look, "%s for %s" % (reply, key), seconds)
+        return seen
+
+    def always_temp(self, daemon, name, cause, n=1100, warnings=3,
+                    keys=("gregory@example.net", "nobody-here@example.net")):
+        """n lookups in a row, each TEMP for that cause, and few lines about it in the log."""
+        since = daemon.log_size()
+        with daemon.client() as client:
+            for i in range(n):
+                self.temp(client.ask(name, keys[i % len(keys)]), cause)
+        said = daemon.log(since).splitlines()
+        lines = [line for line in said if "warning:" in line or "error:" in line]
+        self.assertLessEqual(len(lines), warnings, "\n".join(lines))
+
+    def no_secret_in(self, daemon, *secrets):
+        """Not in the log, in what dictctl and HTTP tell, or in what ps shows."""
+        for place, text in self.all_that_it_tells(daemon).items():
+            for secret in secrets or (PASSWORD,):
+                if secret in text:
+                    at = text.index(secret)
+                    self.fail("%s shows a password: ...%s..."
+                              % (place, text[max(0, at - 100):at + 60]))
+
+    def all_that_it_tells(self, daemon):
+        told = {"the log": daemon.log()}
+        for name in ("cmdline", "environ"):
+            with open("/proc/%d/%s" % (daemon.pid, name), "rb") as file:
+                told["/proc/PID/" + name] = file.read().decode("utf-8", "replace")
+        if hasattr(daemon, "admin"):
+            with open(daemon.config_path, encoding="utf-8") as file:
+                maps = re.search(r"^maps = (.*)$", file.read(), re.M).group(1).split()
+            commands = [("status",), ("stats",)]
+            commands += [("explain", name, "gregory@example.net") for name in maps]
+            for command in commands:
+                for option in ((), ("--json",)):
+                    told["dictctl " + " ".join(option + command)] = self.ctl(
+                        daemon, *option, *command)
+            for path in ("/metrics", "/", "/readyz"):
+                told["http " + path] = get(daemon.http, path)
+        return told
+
+    def ctl(self, daemon, *words):
+        done = subprocess.run([DICTCTL, "-s", "unix:" + daemon.admin, *words],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              stdin=subprocess.DEVNULL, timeout=PATIENCE_S)
+        text = done.stdout.decode("utf-8", "replace")
+        self.assertIn(done.returncode, (0, 1, 75), text)
+        return text
+
+    def quick(self, prober, limit_s=0.3):
+        """It would be a second and more if the loop had waited for anything."""
+        self.assertIsNone(prober.wrong)
+        self.assertGreater(prober.asked, 5)
+        self.assertLess(prober.worst_s, limit_s, "of %d lookups in memory" % prober.asked)
+
+
+def get(port, path):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().read().decode("utf-8", "replace")
+    finally:
+        connection.close()
