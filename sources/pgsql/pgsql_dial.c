@@ -296,6 +296,8 @@ struct pgsql_dial *pgsql_dial_new(struct loop *loop, struct worker_pool *workers
 {
     struct pgsql_dial *dial = mem_zalloc(sizeof *dial);
 
+    /* For a locked key without sslpassword OpenSSL would ask at the terminal, and wait. */
+    PQsetSSLKeyPassHook_OpenSSL(PQdefaultSSLKeyPassHook_OpenSSL);
     dial->loop = loop;
     dial->workers = workers;
     where_copy(&dial->where, where);
