@@ -19,7 +19,7 @@
 
 #include "dictd/base/mem.h"
 
-enum { QUIET_SECONDS = 1 };
+enum { QUIET_SECONDS = 1, ABANDONED_FACTOR = 8 };
 
 enum job_state { JOB_WAITING, JOB_RUNNING, JOB_FINISHED };
 
@@ -31,6 +31,7 @@ struct worker_job {
     worker_done_fn *drop;
     void *arg;
     enum job_state state; /* under the lock */
+    bool abandoned;       /* under the lock: cancelled while it ran */
     bool cancelled;       /* loop thread only */
 };
 
@@ -44,7 +45,9 @@ struct shared {
     struct job_list waiting;
     struct job_list finished;
     size_t n_waiting;
+    unsigned max_threads;
     unsigned n_threads;
+    unsigned n_abandoned; /* of them in jobs that nobody waits for */
     unsigned n_idle;
     unsigned n_running;
     unsigned refs;
@@ -56,7 +59,6 @@ struct worker_pool {
     struct loop *loop;
     struct loop_io *io;
     struct shared *shared;
-    unsigned max_threads;
     int read_fd;
 };
 
@@ -73,12 +75,18 @@ static void shared_unlock_unref(struct shared *shared)
     free(shared);
 }
 
+/* With the lock held. Threads that work for somebody: the rest hangs, or is one too many. */
+static unsigned n_in_use(const struct shared *shared)
+{
+    return shared->n_threads - shared->n_abandoned;
+}
+
 static void *worker_main(void *arg)
 {
     struct shared *shared = arg;
 
     pthread_mutex_lock(&shared->lock);
-    for (;;) {
+    while (n_in_use(shared) <= shared->max_threads) {
         struct worker_job *job;
 
         while (!shared->stopping && STAILQ_EMPTY(&shared->waiting)) {
@@ -101,6 +109,8 @@ static void *worker_main(void *arg)
         if (--shared->n_running == 0)
             pthread_cond_signal(&shared->quiet);
         job->state = JOB_FINISHED;
+        if (job->abandoned)
+            shared->n_abandoned--;
         if (shared->wake_fd < 0) {
             free(job); /* the pool is gone; so may be what arg points into: leave that */
             break;
@@ -110,6 +120,7 @@ static void *worker_main(void *arg)
         if (write(shared->wake_fd, "", 1) < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
             abort();
     }
+    shared->n_threads--;
     shared_unlock_unref(shared);
     return NULL;
 }
@@ -163,10 +174,10 @@ struct worker_pool *worker_pool_new(struct loop *loop, unsigned max_threads)
     STAILQ_INIT(&shared->waiting);
     STAILQ_INIT(&shared->finished);
     shared->refs = 1;
+    shared->max_threads = max_threads > 0 ? max_threads : 1;
     shared->wake_fd = fds[1];
     pool->loop = loop;
     pool->shared = shared;
-    pool->max_threads = max_threads > 0 ? max_threads : 1;
     pool->read_fd = fds[0];
     pool->io = loop_io_new(loop, fds[0], LOOP_READ, on_wake, pool);
     return pool;
@@ -216,7 +227,8 @@ bool worker_pool_free(struct worker_pool *pool)
     return quiet;
 }
 
-/* With the lock held. Failure to start a thread matters only when there is none. */
+/* With the lock held: starts one if there is work for it. Failure to do so matters only when
+ * there is none. */
 static void start_thread(struct shared *shared)
 {
     pthread_t thread;
@@ -224,6 +236,9 @@ static void start_thread(struct shared *shared)
     sigset_t all, before;
     int rc;
 
+    if (shared->n_waiting <= shared->n_idle || n_in_use(shared) >= shared->max_threads ||
+        shared->n_threads >= shared->max_threads * ABANDONED_FACTOR)
+        return;
     sigfillset(&all);
     if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0 || pthread_attr_init(&attr) != 0 ||
         pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED) != 0)
@@ -253,8 +268,7 @@ struct worker_job *worker_submit(struct worker_pool *pool, worker_run_fn *run,
     pthread_mutex_lock(&shared->lock);
     STAILQ_INSERT_TAIL(&shared->waiting, job, link);
     shared->n_waiting++;
-    if (shared->n_waiting > shared->n_idle && shared->n_threads < pool->max_threads)
-        start_thread(shared);
+    start_thread(shared);
     pthread_cond_signal(&shared->work);
     pthread_mutex_unlock(&shared->lock);
     return job;
@@ -274,6 +288,10 @@ void worker_cancel(struct worker_job *job)
         STAILQ_INSERT_TAIL(&shared->finished, job, link);
         if (write(shared->wake_fd, "", 1) < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
             abort();
+    } else if (job->state == JOB_RUNNING && !job->abandoned) {
+        job->abandoned = true;
+        shared->n_abandoned++;
+        start_thread(shared);
     }
     pthread_mutex_unlock(&shared->lock);
 }

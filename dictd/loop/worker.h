@@ -10,7 +10,10 @@
  * Cancelling: a job that has not started is dropped from the queue; one that
  * runs cannot be stopped, its result is thrown away. In both cases drop (where
  * given) is called on the loop thread instead of done, so that arg can be
- * freed when no worker touches it any more.
+ * freed when no worker touches it any more. A thread whose job was cancelled
+ * may hang in it for minutes (a name server that is silent, a server that is
+ * stopped): another one may be started in its place, so that the others' jobs
+ * go on. There are never more than eight times max_threads.
  *
  * worker_pool_free gives running jobs a second to end; those that hang are left
  * behind, with what they hold, to the end of the process. It then returns
@@ -33,7 +36,7 @@ struct worker_job;
 typedef void worker_run_fn(void *arg);
 typedef void worker_done_fn(void *arg);
 
-/* max_threads are started one by one as jobs wait. */
+/* max_threads are started one by one as jobs wait; those whose job was cancelled do not count. */
 struct worker_pool *worker_pool_new(struct loop *loop, unsigned max_threads);
 bool worker_pool_free(struct worker_pool *pool); /* see above */
 

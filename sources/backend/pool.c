@@ -126,7 +126,16 @@ static void fail_all(struct backend_pool *pool, const char *why)
     }
 }
 
-/* All connections are busy for too long. Looks at all that wait, so not at every turn. */
+static const char *why_late(struct backend_pool *pool)
+{
+    if (any_ready(pool))
+        return "no connection was free in time";
+    return !pool->up && pool->last_error.len > 0 ? buf_str(&pool->last_error)
+                                                 : "connecting takes too long";
+}
+
+/* All connections are busy for too long, or there is none. Looks at all that wait, so not at
+ * every turn. */
 static void fail_late(struct backend_pool *pool)
 {
     struct backend_execution *execution, *next;
@@ -139,7 +148,7 @@ static void fail_late(struct backend_pool *pool)
         if (now_of(pool) - execution->since_ms < pool->config.wait_ms)
             continue;
         unqueue(pool, execution);
-        fail(pool, execution, "no connection was free in time");
+        fail(pool, execution, why_late(pool));
     }
 }
 

@@ -51,8 +51,11 @@ class Prober(threading.Thread):
 
 class PgCase(Case):
     def serve(self, maps, extra="", search="full", **start):
+        return self.prepare(maps, extra, search).start(**start)
+
+    def prepare(self, maps, extra="", search="full"):
         """A daemon for {map name: map file's text}, with a map `file` in memory beside them;
-        the files may be rewritten in its directory, as NAME.cf."""
+        the files may be rewritten in its directory, as NAME.cf. Not started yet."""
         daemon = self.daemon(None)
         daemon.admin = os.path.join(daemon.dir, "admin")
         daemon.http = free_port()
@@ -67,7 +70,7 @@ class PgCase(Case):
             write(path, text, 0o600)
             lines.append("%s_sources = pgsql:%s\n" % (name, path))
         daemon.configure("".join(lines) + extra)
-        return daemon.start(**start)
+        return daemon
 
     def temp(self, reply, cause=None):
         self.assertTrue(reply.startswith("TEMP "), reply)

@@ -146,6 +146,70 @@ static void test_free_with_a_hanging_job(void)
     loop_free(scene.loop);
 }
 
+/* A job that nobody waits for any more does not keep its thread from others, however many there
+ * are; when all come back, no more run at once than before. */
+static void test_abandoned_jobs(void)
+{
+    enum { N = 3 };
+    struct scene scene = {.loop = loop_new(), .loop_thread = pthread_self(), .wanted = 1};
+    struct worker_pool *pool = worker_pool_new(scene.loop, 1);
+    struct job hanging[N], quick = {.scene = &scene}, one, other;
+    uint64_t began_ms = clock_monotonic_ms();
+
+    for (unsigned i = 0; i < N; i++) {
+        struct worker_job *handle;
+
+        hanging[i] = (struct job){.scene = &scene, .sleep_ms = 700};
+        handle = worker_submit(pool, run, on_done, on_drop, &hanging[i]);
+        usleep(30000); /* it runs */
+        worker_cancel(handle);
+    }
+    worker_submit(pool, run, on_done, on_drop, &quick);
+    loop_run(scene.loop);
+    CU_ASSERT_EQUAL(quick.ran, 1);
+    CU_ASSERT(clock_monotonic_ms() - began_ms < 600);
+    scene.wanted = N + 1;
+    loop_run(scene.loop);
+    CU_ASSERT_EQUAL(scene.done, 1);
+    CU_ASSERT_EQUAL(scene.dropped, N);
+
+    one = other = (struct job){.scene = &scene, .sleep_ms = 200};
+    began_ms = clock_monotonic_ms();
+    worker_submit(pool, run, on_done, on_drop, &one);
+    worker_submit(pool, run, on_done, on_drop, &other);
+    scene.wanted = N + 3;
+    loop_run(scene.loop);
+    CU_ASSERT(clock_monotonic_ms() - began_ms >= 390);
+    CU_ASSERT(worker_pool_free(pool));
+    loop_free(scene.loop);
+}
+
+/* There is an end to that. */
+static void test_too_many_abandoned_jobs(void)
+{
+    enum { N = 8 };
+    static struct job hanging[N];
+    struct scene scene = {.loop = loop_new(), .loop_thread = pthread_self(), .wanted = N + 1};
+    struct worker_pool *pool = worker_pool_new(scene.loop, 1);
+    struct job last = {.scene = &scene};
+    uint64_t began_ms = clock_monotonic_ms();
+
+    for (unsigned i = 0; i < N; i++) {
+        struct worker_job *handle;
+
+        hanging[i] = (struct job){.scene = &scene, .sleep_ms = 500};
+        handle = worker_submit(pool, run, on_done, on_drop, &hanging[i]);
+        usleep(20000);
+        worker_cancel(handle);
+    }
+    worker_submit(pool, run, on_done, on_drop, &last);
+    while (last.ended == 0)
+        scene.wanted = scene.done + scene.dropped + 1, loop_run(scene.loop);
+    CU_ASSERT(clock_monotonic_ms() - began_ms >= 490);
+    CU_ASSERT(worker_pool_free(pool));
+    loop_free(scene.loop);
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
@@ -153,6 +217,8 @@ int main(void)
         {"slow jobs run side by side", test_slow_jobs_run_side_by_side},
         {"free with work left", test_free_with_work_left},
         {"free with a hanging job", test_free_with_a_hanging_job},
+        {"abandoned jobs", test_abandoned_jobs},
+        {"too many abandoned jobs", test_too_many_abandoned_jobs},
         {NULL, NULL},
     };
 
