@@ -40,6 +40,21 @@ static bool read_files_again(struct file_reading *reading, struct slice text,
     return same;
 }
 
+/* What cannot be understood may be mended in any of the files that were looked at before. */
+static void go_on_watching(struct file_reading *reading)
+{
+    struct file_text text;
+
+    for (size_t i = 0; i < reading->before.n; i++) {
+        const char *path = reading->before.files[i].path;
+
+        if (file_set_find(&reading->files, path) == NULL &&
+            file_reading_include(reading, path, &text) == FILE_INCLUDE_GOOD)
+            file_text_fini(&text);
+    }
+    reading->outcome = FILE_BROKEN;
+}
+
 bool backend_map_parse(struct file_reading *reading, struct slice text,
                        backend_map_parse_fn *parse, backend_map_equal_fn *equal)
 {
@@ -58,6 +73,7 @@ bool backend_map_parse(struct file_reading *reading, struct slice text,
                    read_files_again(reading, text, parse, equal);
     } else {
         file_reading_fail_lines(reading, buf_str(&said));
+        go_on_watching(reading);
     }
     buf_fini(&said);
     return good;
