@@ -36,7 +36,8 @@ struct worker_job;
 typedef void worker_run_fn(void *arg);
 typedef void worker_done_fn(void *arg);
 
-/* max_threads are started one by one as jobs wait; those whose job was cancelled do not count. */
+/* max_threads are started one by one as jobs wait; those whose job was cancelled do not count.
+ */
 struct worker_pool *worker_pool_new(struct loop *loop, unsigned max_threads);
 bool worker_pool_free(struct worker_pool *pool); /* see above */
 

@@ -189,7 +189,9 @@ void pgsql_error_connection(struct buf *out, const PGconn *connection)
         size_t len = strcspn(line, "\n");
         const char *text = past_prefix(line, len);
 
-        if (len > 0 && *line != '\t') { /* those are hints: "Is the server running ...?" */
+        /* Behind a tab are hints ("Is the server running ...?"), and once it has said that the
+         * connection is closed, that there is no socket is no news. */
+        if (len > 0 && *line != '\t' && (first || strncmp(line, "invalid socket", len) != 0)) {
             if (!first)
                 buf_add_str(out, "; ");
             add_line(out, text, len - (size_t)(text - line));
