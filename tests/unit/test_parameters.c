@@ -14,7 +14,7 @@
 #define RUNDIR "/run"
 #endif
 
-static const char *const types[] = {"texthash", "aliases", "passwd", NULL};
+static const char *const types[] = {"texthash", "aliases", "passwd", "pgsql", NULL};
 
 static char *read_file(const char *path)
 {
@@ -156,10 +156,10 @@ static void test_sample_loads(void)
     free(text);
 }
 
-/* Every block of the manual's examples that sets maps is a file that loads. */
-static void test_manual_examples(void)
+/* Every block of a manual's examples that sets maps is a file that loads. */
+static void expect_examples(const char *path, int wanted)
 {
-    char *text = read_file("man/dictd.cf.5");
+    char *text = read_file(path);
     const char *p = strstr(text, ".Sh EXAMPLES");
     int loaded = 0;
 
@@ -180,8 +180,14 @@ static void test_manual_examples(void)
         buf_fini(&err);
         loaded++;
     }
-    CU_ASSERT(loaded == 2);
+    CU_ASSERT(loaded == wanted);
     free(text);
+}
+
+static void test_manual_examples(void)
+{
+    expect_examples("man/dictd.cf.5", 2);
+    expect_examples("man/dictd-pgsql.5", 1);
 }
 
 int main(void)
