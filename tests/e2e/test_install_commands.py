@@ -8,6 +8,8 @@ empty directories lie over all that they change: /etc, /run, /usr/local,
 /var/log, /var/lib/postfix, /var/spool/postfix. There the host is a fresh Debian
 with Postfix, port 25 is free, and the real host is not touched.
 
+Where INSTALL begins with a site that asks PostgreSQL already, that site is made first.
+
 What is not real there: no systemd runs. `systemctl` is this file under another
 name: it starts the daemon as the installed unit's User=, ExecStart=,
 RuntimeDirectory= and LimitNOFILE= say and waits for READY=1; of the unit's
@@ -16,6 +18,7 @@ files that the daemon and Postfix log to. `apt-get install` checks that the
 packages are there.
 """
 
+import contextlib
 import fcntl
 import os
 import pwd
@@ -31,7 +34,9 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+sys.path.insert(1, os.path.join(os.path.dirname(sys.path[0]), "integration"))
 import harness
+import pg
 
 HERE = os.path.realpath(__file__)
 SHIMS = ("systemctl", "journalctl", "apt-get")
@@ -40,7 +45,7 @@ UNIT = "/usr/local/lib/systemd/system/postfix-dictd.service"
 STATE = "/run/systemctl-of-the-test"
 # Typed in for `passwd` (twice) and for try-sender.py (once).
 TYPED = "pass of gregory\npass of gregory\n"
-AT_LEAST = 60  # commands; fewer means that they were not found in INSTALL
+AT_LEAST = 70  # commands; fewer means that they were not found in INSTALL
 
 
 # Outside: a namespace
@@ -179,7 +184,7 @@ def read_commands(path):
                 end = None if body == end else end
             elif body is None:
                 block = False
-                if re.match(r"(\d+\. )?[A-Z0-9 .,']{3,}$", line):
+                if re.match(r"(\d+\. )?[A-Z0-9 .,:']{3,}$", line):
                     section = line.split(".")[0]
             elif body.startswith("# "):
                 block = True
@@ -261,6 +266,33 @@ def make_run(report):
         process.wait()
 
 
+SITE = "FROM PROXY:PGSQL: TO SOCKETMAP:"
+SITE_QUERY = "SELECT login FROM owners WHERE address = '%s'"
+
+
+def make_pgsql_site(report):
+    """A Postfix that asks PostgreSQL through proxymap, and steps 1 and 2 of INSTALL."""
+    harness.run("systemctl", "stop", "postfix-dictd")
+    shutil.rmtree("/etc/postfix-dictd")
+    harness.run("make", "-C", harness.ROOT, "install")
+    server = pg.Postgres()
+    try:
+        os.mkdir("/run/postgresql")
+        os.symlink("%s/.s.PGSQL.%d" % (server.sockets, server.port),
+                   "/run/postgresql/.s.PGSQL.5432")
+        server.map_file("/etc/postfix/sender.cf", hosts="unix:/run/postgresql", query=SITE_QUERY)
+        shutil.chown("/etc/postfix/sender.cf", "root", "postfix")
+        os.chmod("/etc/postfix/sender.cf", 0o640)
+        harness.run("postconf", "-e", "smtpd_sender_login_maps=proxy:pgsql:/etc/postfix/sender.cf")
+        harness.run("postfix", "reload")
+        time.sleep(1)
+        forge(report, "with proxy:pgsql:", "553")
+    except BaseException:
+        server.close()
+        raise
+    return server
+
+
 def nothing_left(report):
     left = [os.path.join(path, name) for top in ("/usr/local", "/etc", "/run", "/var/spool/postfix")
             for path, _, names in os.walk(top) for name in names
@@ -272,12 +304,16 @@ def nothing_left(report):
     report.check("postfix-dictd" not in names, "after the roll-back its user is gone")
 
 
-def follow(report):
+def follow(report, servers):
+    """servers: closes those that are started on the way."""
     commands = read_commands(os.path.join(harness.ROOT, "INSTALL"))
     report.check(len(commands) >= AT_LEAST, "INSTALL has commands", len(commands))
     before = None
     previous = None
+    server = None
     for command in commands:
+        if command.section == SITE and server is None:
+            server = servers.enter_context(make_pgsql_site(report))
         if command.section == "6" and before is None:
             before = postconf()
             forge(report, "before the switch", "250")
@@ -302,7 +338,8 @@ def inside(area):
     try:
         make_host(area)
         make_run(report)
-        follow(report)
+        with contextlib.ExitStack() as servers:
+            follow(report, servers)
     except harness.SetupError as error:
         report.check(False, "setup", error)
     if report.failed:
