@@ -6,7 +6,8 @@
  * Rows times columns are expanded by result_format and joined with commas; NULL
  * and empty values do not count; more than expansion_limit of them is TEMP.
  *
- * The map file is read at start and at reload.
+ * The map file, and the files of its `domain`, are watched: a change takes effect without a
+ * reload, one that cannot be understood leaves what was in force.
  */
 #ifndef SOURCES_PGSQL_PGSQL_H
 #define SOURCES_PGSQL_PGSQL_H
