@@ -1,0 +1,135 @@
+"""What the parts of the benchmark share: options, programs, data, and how a load is run."""
+
+import os
+import pathlib
+import subprocess
+import time
+
+from servers import MAP, VALUE, Failed, start_daemon, start_floor
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+PROGRAMS = {
+    "load": ["load.c", "load_options.c", "reply.c", "endpoint.c", "histogram.c"],
+    "floor": ["floor.c", "reply.c", "endpoint.c"],
+    "idle": ["idle.c", "reply.c", "endpoint.c"],
+}
+CFLAGS = ["-std=c11", "-O2", "-D_DEFAULT_SOURCE", "-D_POSIX_C_SOURCE=200809L"]
+HOT_KEYS = 1_000
+RUN_LIMIT_S = 120
+
+
+def build_tools(build):
+    """Compiles what is missing or older than its sources."""
+    compiler = os.environ.get("CC", "cc").split()
+    folder = build / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    newest = max(p.stat().st_mtime for p in HERE.glob("*.[ch]"))
+    tools = {}
+    for name, sources in PROGRAMS.items():
+        tools[name] = folder / name
+        if tools[name].exists() and tools[name].stat().st_mtime >= newest:
+            continue
+        command = [*compiler, *CFLAGS, f"-I{ROOT}", *(HERE / s for s in sources)]
+        if subprocess.run([*command, "-o", tools[name]]).returncode != 0:
+            raise Failed(f"cannot compile {name}")
+    return tools
+
+
+def write_data(folder, entries):
+    """The table, and for each kind of lookup the keys that ask for it.
+
+    hit           the first candidate of the walk is in the table
+    hot           the same, but only some of the keys are asked for, again and again: their
+                  entries stay in the processor's cache
+    extension     the second one is: user+lists@example.net
+    catch-all     only the last one is: a foreign user with an extension, and @domain
+    not-found     no candidate is, and the domain is local, so there are many of them
+    """
+    domains = max(entries // 100, 1)
+    users = range(entries - domains)
+    rows = [f"user{i:06d}@example.net {VALUE}\n" for i in users]
+    rows += [f"@catchall{i:04d}.example {VALUE}\n" for i in range(domains)]
+    hot = users[:: max(len(users) // HOT_KEYS, 1)]
+    keys = {
+        "hit": [f"user{i:06d}@example.net" for i in users],
+        "hot": [f"user{i:06d}@example.net" for i in hot],
+        "extension": [f"user{i:06d}+lists@example.net" for i in users],
+        "catch-all": [f"user{i:06d}+lists@catchall{i % domains:04d}.example" for i in users],
+        "not-found": [f"nobody{i:06d}+lists@example.net" for i in users],
+    }
+    folder.mkdir()
+    (folder / "table").write_text("".join(rows))
+    for name, lines in keys.items():
+        (folder / f"keys.{name}").write_text("\n".join(lines) + "\n")
+
+
+def machine_cpu_s():
+    """Processor seconds that all programs of this machine used, and that its host withheld."""
+    fields = [int(f) for f in pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
+    user, nice, system, _, _, irq, softirq, steal = fields[:8]
+    tick = os.sysconf("SC_CLK_TCK")
+    return (user + nice + system + irq + softirq) / tick, steal / tick
+
+
+class Watch:
+    """The shares of the machine that went to other programs, and to its host, since."""
+
+    def __init__(self, bench):
+        self.bench = bench
+        self.began = self._now()
+
+    def _now(self):
+        return (time.monotonic(), self.bench.own_cpu_s, *machine_cpu_s())
+
+    def shares(self):
+        wall, own, used, stolen = (now - then for now, then in zip(self._now(), self.began))
+        whole = wall * os.cpu_count()
+        return max(used - own, 0) / whole, stolen / whole
+
+
+class Bench:
+    """What all parts share: options, tools, the folder, and how a server is started."""
+
+    def __init__(self, options, tools, folder):
+        self.options = options
+        self.tools = tools
+        self.folder = folder
+        self.count = 0
+        self.own_cpu_s = 0.0
+
+    def start(self, which, data="data", **more):
+        self.count += 1
+        folder = self.folder / f"{which}{self.count}"
+        if which == "floor":
+            return start_floor(self.tools, folder, **more)
+        if self.options.stand_in:
+            return start_floor(self.tools, folder, name="stand-in", **more)
+        source = f"texthash:{self.folder / data / 'table'}"
+        return start_daemon(self.options.daemon, folder, source, **more)
+
+    def load(self, server, wire, family, keys, *arguments, data="data", cpu=None, expect=None):
+        """One run of the load generator: its figures, and what the server spent meanwhile."""
+        command = [self.tools["load"], "-p", wire, "-e", server.endpoints[wire, family]]
+        command += ["-m", MAP, "-k", self.folder / data / f"keys.{keys}", *map(str, arguments)]
+        if expect is not None:
+            command += ["--expect", expect]
+            if expect == "OK":
+                command += ["--value", VALUE]
+        pin = None if cpu is None else lambda: os.sched_setaffinity(0, {cpu})
+        wall, busy = time.monotonic(), server.cpu_ns()
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=RUN_LIMIT_S, preexec_fn=pin
+        )
+        wall, busy = time.monotonic() - wall, server.cpu_ns() - busy
+        if done.returncode != 0:
+            raise Failed(
+                f"load against {server.name} ({wire} over {family}, {keys}) failed:\n"
+                f"{done.stdout}{done.stderr}{server.log()}"
+            )
+        words = (word.split("=") for word in done.stdout.splitlines()[-1].split())
+        figures = {name: float(value) for name, value in words}
+        self.own_cpu_s += figures["cpu_seconds"] + busy / 1e9
+        figures["server_us"] = busy / 1e3 / figures["all_replies"]
+        figures["server_busy"] = figures["server_us"] * figures["rate"] / 1e6
+        return figures
