@@ -10,13 +10,24 @@ from servers import MAP, VALUE, Failed, start_daemon, start_floor
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PROGRAMS = {
-    "load": ["load.c", "load_options.c", "reply.c", "endpoint.c", "histogram.c"],
-    "floor": ["floor.c", "reply.c", "endpoint.c"],
-    "idle": ["idle.c", "reply.c", "endpoint.c"],
+    "load": ["load.c", "load_options.c", "reply.c", "keys.c", "endpoint.c", "histogram.c"],
+    "floor": ["floor.c", "reply.c", "keys.c", "endpoint.c"],
+    "idle": ["idle.c", "reply.c", "keys.c", "endpoint.c"],
+    "pgsql_ceiling": ["pgsql_ceiling.c", "keys.c"],
 }
+LIBRARIES = {"pgsql_ceiling": ["libpq"]}
 CFLAGS = ["-std=c11", "-O2", "-D_DEFAULT_SOURCE", "-D_POSIX_C_SOURCE=200809L"]
 HOT_KEYS = 1_000
 RUN_LIMIT_S = 120
+
+
+def pkg_config(library):
+    done = subprocess.run(
+        ["pkg-config", "--cflags", "--libs", library], capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        raise Failed(f"pkg-config does not know {library}: {done.stderr}")
+    return done.stdout.split()
 
 
 def build_tools(build):
@@ -31,6 +42,8 @@ def build_tools(build):
         if tools[name].exists() and tools[name].stat().st_mtime >= newest:
             continue
         command = [*compiler, *CFLAGS, f"-I{ROOT}", *(HERE / s for s in sources)]
+        for library in LIBRARIES.get(name, []):
+            command += pkg_config(library)
         if subprocess.run([*command, "-o", tools[name]]).returncode != 0:
             raise Failed(f"cannot compile {name}")
     return tools

@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/bench/keys.h"
+
 enum {
     SOCKETMAP_REPLY_LIMIT_BYTES = 100000, /* socketmap_table(5) */
-    TCP_LINE_LIMIT_BYTES = 4096,          /* tcp_table(5), the newline included */
-    KEY_LIMIT_BYTES = 10000               /* newer Postfix clients send no longer ones */
+    TCP_LINE_LIMIT_BYTES = 4096           /* tcp_table(5), the newline included */
 };
 
 bool wire_from_name(const char *name, enum wire *wire)
@@ -67,62 +68,16 @@ static char *encode_request(enum wire wire, const char *map, const char *key)
     return request;
 }
 
-static char **read_requests(const char *key_file, enum wire wire, const char *map,
-                            size_t *count)
-{
-    char line[KEY_LIMIT_BYTES + 2];
-    char **requests = NULL;
-    size_t room = 0;
-    *count = 0;
-    FILE *file = fopen(key_file, "r");
-    if (file == NULL) {
-        perror(key_file);
-        exit(66);
-    }
-    while (fgets(line, sizeof line, file) != NULL) {
-        line[strcspn(line, "\n")] = '\0';
-        if (line[0] == '\0')
-            continue;
-        if (*count == room) {
-            room = room == 0 ? 1024 : 2 * room;
-            requests = must(realloc(requests, room * sizeof *requests));
-        }
-        requests[(*count)++] = encode_request(wire, map, line);
-    }
-    fclose(file);
-    if (*count == 0) {
-        fprintf(stderr, "%s: has no keys\n", key_file);
-        exit(66);
-    }
-    return requests;
-}
-
-/* xorshift64*, good enough to take the order of the file out of the measurement. */
-static uint64_t next_random(uint64_t *state)
-{
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    return *state * UINT64_C(2685821657736338717);
-}
-
-static void shuffle(char **requests, size_t count, uint64_t seed)
-{
-    for (size_t i = count - 1; i > 0; i--) {
-        size_t j = (size_t)(next_random(&seed) % (i + 1));
-        char *swapped = requests[i];
-        requests[i] = requests[j];
-        requests[j] = swapped;
-    }
-}
-
 struct request_set request_set_load(const char *key_file, enum wire wire, const char *map,
                                     uint64_t seed, size_t batch)
 {
     struct request_set set = {NULL, NULL, 0};
-    char **requests = read_requests(key_file, wire, map, &set.count);
-    if (seed != 0)
-        shuffle(requests, set.count, seed);
+    struct key_list list = key_list_load(key_file, seed);
+    char **requests = must(calloc(list.count, sizeof *requests));
+    set.count = list.count;
+    for (size_t i = 0; i < set.count; i++)
+        requests[i] = encode_request(wire, map, list.keys[i]);
+    key_list_fini(&list);
 
     size_t entries = set.count + batch;
     size_t total = 0;

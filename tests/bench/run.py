@@ -30,14 +30,24 @@ import tempfile
 from bench import ROOT, Bench, build_tools
 from part_instructions import instructions
 from part_memory import memory
+from part_pgsql import pgsql
+from part_proxymap import proxymap
 from part_speed import speed
 from servers import Failed
+
+PARTS = {
+    "speed": speed,
+    "memory": memory,
+    "pgsql": pgsql,
+    "proxymap": proxymap,
+    "instructions": instructions,
+}
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="short runs, figures less sure")
-    parser.add_argument("--only", default="speed,memory,instructions", help="parts to run")
+    parser.add_argument("--only", default=",".join(PARTS), help="parts to run")
     parser.add_argument("--targets-only", action="store_true", help="only rows with a target")
     parser.add_argument("--json", metavar="FILE", help="write all figures to FILE")
     parser.add_argument("--pairs", type=int, default=9, help="pairs of runs for a target")
@@ -66,10 +76,9 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no server is left behind
     build = pathlib.Path(os.environ.get("BUILD", ROOT / "build")).resolve()
     options.daemon = (options.daemon or build / "postfix-dictd").resolve()
-    parts = {"speed": speed, "memory": memory, "instructions": instructions}
     chosen = options.only.split(",")
-    if not set(chosen) <= set(parts):
-        print(f"--only takes {', '.join(parts)}", file=sys.stderr)
+    if not set(chosen) <= set(PARTS):
+        print(f"--only takes {', '.join(PARTS)}", file=sys.stderr)
         return 64
     if not options.stand_in and not os.access(options.daemon, os.X_OK):
         print(f"{options.daemon} is not there: run make first", file=sys.stderr)
@@ -78,9 +87,9 @@ def main():
     results = {}
     try:
         bench = Bench(options, build_tools(build), folder)
-        for name in parts:
+        for name in PARTS:
             if name in chosen:
-                results[name] = parts[name](bench)
+                results[name] = PARTS[name](bench)
     except (Failed, subprocess.TimeoutExpired, OSError) as error:
         print(f"\nbench: {error}", file=sys.stderr)
         return 1
