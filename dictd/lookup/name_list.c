@@ -159,7 +159,7 @@ bool name_list_match_key(const struct name_list *list, struct slice folded_key)
 
     while (at > 0 && folded_key.ptr[at - 1] != '@')
         at--;
-    return at > 0 && at < folded_key.len &&
+    return at > 1 && at < folded_key.len &&
            name_list_match(list, slice_of(folded_key.ptr + at, folded_key.len - at));
 }
 

@@ -35,7 +35,7 @@ void name_list_free(struct name_list *names);
 bool name_list_match(const struct name_list *names, struct slice folded);
 
 /* The rule for lookup keys: what is behind the last @ matches. A key without an @, or with
- * nothing behind it, does not get through. */
+ * nothing behind it or in front of it (the catch-all @example.net), does not get through. */
 bool name_list_match_key(const struct name_list *names, struct slice folded_key);
 
 /* How many names get through. */

@@ -78,7 +78,9 @@ static void test_matching(void)
         {"a.example,,  ,b.example", "g@b.example", "yes"},
         /* keys */
         {"example.net", "example.net", "no"},
-        {"example.net", "@example.net", "yes"},
+        {"example.net", "@example.net", "no"},
+        {"example.net", "@@example.net", "yes"},
+        {"example.net", "\"\"@example.net", "yes"},
         {"example.net", "g@", "no"},
         {"example.net", "@", "no"},
         {"example.net", "", "no"},
