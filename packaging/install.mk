@@ -18,6 +18,8 @@ SYSTEMD_DIR ?= $(if $(filter Linux,$(shell uname -s)),$(PREFIX)/lib)
 CONFIG   := $(SYSCONFDIR)/postfix-dictd
 MANPAGES := postfix-dictd.8 dictctl.1 dictd.cf.5 dictd-pgsql.5
 EXAMPLES := packaging/postfix-dictd.socket packaging/try-sender.py
+# Installed under the same names below DOCDIR.
+SCHEMAS  := $(sort $(shell find ldap-schema -type f))
 
 ADAPT = sed -e 's,/etc/postfix-dictd,$(CONFIG),g' -e 's,/run/postfix-dictd,$(RUNDIR)/postfix-dictd,g' \
             -e 's,/usr/local/sbin/,$(SBINDIR)/,g' -e 's,/usr/local/bin/,$(BINDIR)/,g' \
@@ -32,6 +34,10 @@ $(Q)$(INSTALL) -m $3 '$(BUILD)/install.tmp' '$(DESTDIR)$2'
 $(Q)rm -f '$(BUILD)/install.tmp'
 
 endef
+
+# deepest_first FILES: the folders that they are in, and those that these are in.
+deepest_first = $(shell printf '%s\n' $1 | while read -r f; do \
+    while f=$$(dirname "$$f"); [ "$$f" != . ]; do echo "$$f"; done; done | sort -ru)
 
 # program NAME, DIRECTORY
 define program
@@ -61,6 +67,7 @@ install: all
 	$(call program,dictctl,$(BINDIR))
 	$(foreach page,$(MANPAGES),$(call adapt,man/$(page),$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page),644))
 	$(foreach file,README.md INSTALL $(EXAMPLES),$(call adapt,$(file),$(DOCDIR)/$(notdir $(file)),644))
+	$(foreach file,$(SCHEMAS),$(call adapt,$(file),$(DOCDIR)/$(file),644))
 	$(if $(SYSTEMD_DIR),$(call adapt,packaging/postfix-dictd.service,$(SYSTEMD_DIR)/systemd/system/postfix-dictd.service,644))
 	$(if $(SYSTEMD_DIR),$(call adapt,packaging/postfix-dictd.sysusers,$(SYSTEMD_DIR)/sysusers.d/postfix-dictd.conf,644))
 	$(Q)mkdir -p '$(DESTDIR)$(CONFIG)'
@@ -80,7 +87,9 @@ install: all
 uninstall:
 	rm -f '$(DESTDIR)$(SBINDIR)/postfix-dictd' '$(DESTDIR)$(BINDIR)/dictctl' \
 	    $(foreach page,$(MANPAGES),'$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page)')
-	rm -f $(foreach file,README.md INSTALL $(EXAMPLES),'$(DESTDIR)$(DOCDIR)/$(notdir $(file))')
+	rm -f $(foreach file,README.md INSTALL $(EXAMPLES),'$(DESTDIR)$(DOCDIR)/$(notdir $(file))') \
+	    $(foreach file,$(SCHEMAS),'$(DESTDIR)$(DOCDIR)/$(file)')
+	-@rmdir $(foreach dir,$(call deepest_first,$(SCHEMAS)),'$(DESTDIR)$(DOCDIR)/$(dir)') 2>/dev/null || true
 	$(if $(SYSTEMD_DIR),rm -f '$(DESTDIR)$(SYSTEMD_DIR)/systemd/system/postfix-dictd.service' \
 	    '$(DESTDIR)$(SYSTEMD_DIR)/sysusers.d/postfix-dictd.conf')
 	-[ ! -d '$(DESTDIR)$(DOCDIR)' ] || rmdir '$(DESTDIR)$(DOCDIR)'

@@ -87,6 +87,11 @@ member: uid=root,ou=people,{suffix}
 
 QUERY_FILTER = "(|(mail=%s)(mailLocalAddress=%s))"
 
+INDEXES = "index objectClass,entryUUID,entryCSN,member,cn eq"  # whatever the schemas
+
+# For SCHEMAS.
+PEOPLE_INDEXES = INDEXES + "\nindex uid,mail,mailLocalAddress eq"
+
 ACCESS = """
 access to attrs=userPassword by anonymous auth by * none
 access to * by * read
@@ -151,7 +156,7 @@ class Certificates:
 
 class Slapd:
     """schemas: names in Debian's folder, or paths of .schema files.
-    ldif: what the tree begins with. access: ACL directives of the database.
+    ldif: what the tree begins with. access, indexes: directives of the database.
     config, database: more slapd.conf lines, global and of the database (its overlays too).
     modules: to load besides back_mdb. tls: an authority of its own, ldaps and STARTTLS.
     provider: another Slapd that this one is a consumer of; then ldif is not loaded.
@@ -159,9 +164,9 @@ class Slapd:
     config_dir: runs from cn=config (made from the same slapd.conf), which then keeps changes.
     """
 
-    def __init__(self, schemas=SCHEMAS, ldif=TREE, access=ACCESS, config="", database="",
-                 modules=(), tls=False, provider=None, syncprov=False, config_dir=False,
-                 start=True, suffix=SUFFIX):
+    def __init__(self, schemas=SCHEMAS, ldif=TREE, access=ACCESS, indexes=None, config="",
+                 database="", modules=(), tls=False, provider=None, syncprov=False,
+                 config_dir=False, start=True, suffix=SUFFIX):
         self.suffix = suffix
         self.admin = "cn=admin," + suffix
         # Short, because a UNIX socket's path is.
@@ -176,9 +181,12 @@ class Slapd:
         self.uses_config_dir = False
         os.mkdir(self.path("db"))
         write(self.log_path, "")
+        if indexes is None:
+            indexes = PEOPLE_INDEXES if schemas == SCHEMAS else INDEXES
         modules = ["back_mdb", "back_monitor", *modules] + (["syncprov"] if syncprov else [])
         write(self.path("slapd.conf"),
-              self._config(schemas, modules, access, config, database, provider, syncprov), 0o600)
+              self._config(schemas, modules, access, indexes, config, database, provider, syncprov),
+              0o600)
         try:
             self.load("" if provider else ldif)
             if config_dir:  # slaptest opens the database: it has to be there by now
@@ -194,7 +202,8 @@ class Slapd:
     def path(self, name):
         return os.path.join(self.dir, name)
 
-    def _config(self, schemas, modules, access, config, database, provider, syncprov):
+    def _config(self, schemas, modules, access, indexes, config, database, provider,
+                syncprov):
         lines = ["include %s" % (name if "/" in name else "%s/%s.schema" % (SCHEMA_DIR, name))
                  for name in schemas]
         lines.append("modulepath " + MODULE_DIR)
@@ -213,9 +222,7 @@ class Slapd:
         lines += [config, "database config", "rootdn cn=config", "rootpw " + ADMIN_PASSWORD,
                   "database mdb", 'suffix "%s"' % self.suffix, 'rootdn "%s"' % self.admin,
                   "rootpw " + ADMIN_PASSWORD, "directory " + self.path("db"),
-                  "maxsize 1073741824", "dbnosync", "index objectClass eq",
-                  "index uid,mail,member,cn eq" if "inetorgperson" in schemas else "",
-                  "index entryUUID,entryCSN eq", access, database]
+                  "maxsize 1073741824", "dbnosync", indexes, access, database]
         if provider is not None:
             lines += ['syncrepl rid=1 provider=%s type=refreshAndPersist retry="1 +" '
                       'searchbase="%s" bindmethod=simple binddn="%s" credentials=%s '
@@ -432,3 +439,14 @@ def postmap_query(map_file, key, kind="ldap", **options):
                           **options)
     return (done.returncode, done.stdout.decode("utf-8").rstrip("\n"),
             done.stderr.decode("utf-8", "replace"))
+
+
+def postmap_all(map_file, keys, kind="ldap"):
+    """The same for many keys in one go: {key: value} of those that are found. Any failure, and
+    any warning, is an AssertionError."""
+    done = subprocess.run(["postmap", "-q", "-", "%s:%s" % (kind, map_file)],
+                          input="".join(key + "\n" for key in keys).encode("utf-8"),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE_S)
+    if done.stderr or done.returncode not in (0, 1):
+        raise AssertionError("postmap: %s" % done.stderr.decode("utf-8", "replace"))
+    return dict(line.split("\t", 1) for line in done.stdout.decode("utf-8").splitlines())

@@ -33,6 +33,9 @@ FILES = {  # under PREFIX=/usr, SYSCONFDIR=/etc; the mode
     "usr/lib/sysusers.d/postfix-dictd.conf": 0o644,
     "etc/postfix-dictd/dictd.cf": 0o644,
 }
+FILES.update({os.path.join("usr/share/doc/postfix-dictd", os.path.relpath(os.path.join(path, name),
+                                                                          ROOT)): 0o644
+              for path, _, names in os.walk(os.path.join(ROOT, "ldap-schema")) for name in names})
 CONFIG = "etc/postfix-dictd/dictd.cf"
 
 
@@ -122,6 +125,7 @@ class Install(Scratch):
         self.install()
         self.install(target="uninstall")
         self.assertEqual(list(tree(self.root)), [CONFIG])
+        self.assertFalse(os.path.exists(os.path.join(self.root, "usr/share/doc/postfix-dictd")))
         self.install(target="uninstall")  # once more does no harm
 
     def test_twice_is_as_once(self):
