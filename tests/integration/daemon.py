@@ -461,6 +461,9 @@ class Client:
 class Socketmap(Client):
     def read(self):
         """The next reply's payload, as str."""
+        return self.read_bytes().decode("utf-8")
+
+    def read_bytes(self):
         while True:
             colon = self.buffer.find(b":", self.at, self.at + 12)
             if colon >= 0:
@@ -472,7 +475,7 @@ class Socketmap(Client):
                                              % bytes(self.buffer[self.at:end + 1]))
                     payload = bytes(self.buffer[colon + 1:end])
                     self.at = end + 1
-                    return payload.decode("utf-8")
+                    return payload
             elif len(self.buffer) - self.at >= 12:
                 raise AssertionError("not a netstring: %r"
                                      % bytes(self.buffer[self.at:self.at + 40]))
