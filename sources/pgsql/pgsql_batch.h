@@ -4,7 +4,7 @@
  * What waits can travel as one execution over arrays, which costs the server
  * about half of what as many executions cost:
  *
- *     SELECT k.n, q.* FROM unnest($1::text[], ...) WITH ORDINALITY AS k(p1, ..., n)
+ *     SELECT k.n, q.* FROM ROWS FROM (unnest($1::text[]), ...) WITH ORDINALITY AS k(p1, ..., n)
  *     CROSS JOIN LATERAL (SELECT * FROM (the site's query, $1 -> k.p1) AS s OFFSET 0) AS q
  *
  * OFFSET 0 keeps the planner from merging the site's query with the rest: it is
