@@ -20,6 +20,8 @@ MANPAGES := postfix-dictd.8 dictctl.1 dictd.cf.5 dictd-pgsql.5
 EXAMPLES := packaging/postfix-dictd.socket packaging/try-sender.py
 # Installed under the same names below DOCDIR.
 SCHEMAS  := $(sort $(shell find ldap-schema -type f))
+# Below DOCDIR as they are here.
+SQL_FILES := $(wildcard sql/examples/*)
 
 ADAPT = sed -e 's,/etc/postfix-dictd,$(CONFIG),g' -e 's,/run/postfix-dictd,$(RUNDIR)/postfix-dictd,g' \
             -e 's,/usr/local/sbin/,$(SBINDIR)/,g' -e 's,/usr/local/bin/,$(BINDIR)/,g' \
@@ -68,6 +70,7 @@ install: all
 	$(foreach page,$(MANPAGES),$(call adapt,man/$(page),$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page),644))
 	$(foreach file,README.md INSTALL $(EXAMPLES),$(call adapt,$(file),$(DOCDIR)/$(notdir $(file)),644))
 	$(foreach file,$(SCHEMAS),$(call adapt,$(file),$(DOCDIR)/$(file),644))
+	$(foreach file,$(SQL_FILES),$(call adapt,$(file),$(DOCDIR)/$(file),644))
 	$(if $(SYSTEMD_DIR),$(call adapt,packaging/postfix-dictd.service,$(SYSTEMD_DIR)/systemd/system/postfix-dictd.service,644))
 	$(if $(SYSTEMD_DIR),$(call adapt,packaging/postfix-dictd.sysusers,$(SYSTEMD_DIR)/sysusers.d/postfix-dictd.conf,644))
 	$(Q)mkdir -p '$(DESTDIR)$(CONFIG)'
@@ -92,6 +95,10 @@ uninstall:
 	-@rmdir $(foreach dir,$(call deepest_first,$(SCHEMAS)),'$(DESTDIR)$(DOCDIR)/$(dir)') 2>/dev/null || true
 	$(if $(SYSTEMD_DIR),rm -f '$(DESTDIR)$(SYSTEMD_DIR)/systemd/system/postfix-dictd.service' \
 	    '$(DESTDIR)$(SYSTEMD_DIR)/sysusers.d/postfix-dictd.conf')
+	rm -f $(foreach file,$(SQL_FILES),'$(DESTDIR)$(DOCDIR)/$(file)')
+	-for dir in $(sort $(foreach file,$(SQL_FILES),$(dir $(file))) sql); do \
+	    echo "$$dir"; done | sort -r | while read -r dir; do \
+	    [ ! -d '$(DESTDIR)$(DOCDIR)'/"$$dir" ] || rmdir '$(DESTDIR)$(DOCDIR)'/"$$dir"; done
 	-[ ! -d '$(DESTDIR)$(DOCDIR)' ] || rmdir '$(DESTDIR)$(DOCDIR)'
 	@[ ! -d '$(DESTDIR)$(CONFIG)' ] || echo "left alone: $(DESTDIR)$(CONFIG)"
 

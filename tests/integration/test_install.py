@@ -36,6 +36,8 @@ FILES = {  # under PREFIX=/usr, SYSCONFDIR=/etc; the mode
 FILES.update({os.path.join("usr/share/doc/postfix-dictd", os.path.relpath(os.path.join(path, name),
                                                                           ROOT)): 0o644
               for path, _, names in os.walk(os.path.join(ROOT, "ldap-schema")) for name in names})
+FILES.update(("usr/share/doc/postfix-dictd/sql/examples/" + name, 0o644)
+             for name in os.listdir(os.path.join(ROOT, "sql/examples")))
 CONFIG = "etc/postfix-dictd/dictd.cf"
 
 
