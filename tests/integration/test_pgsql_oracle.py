@@ -56,15 +56,15 @@ def has_pgsql():
 # so that it does not go wrong, and we have to agree with that. Nothing else may differ.
 DIFFERENCES = [
     ("backslash in E''",
-     "src/global/dict_pgsql.c:260 dict_pgsql_quote: PQescapeStringConn doubles no backslash while "
+     "src/global/dict_pgsql.c:300 dict_pgsql_quote: PQescapeStringConn doubles no backslash while "
      "standard_conforming_strings is on, and in E'...' the key's backslashes are escapes",
      lambda flags, key: "escapes" in flags and b"\\" in key),
     ("quote or dollar in $$",
-     "src/global/dict_pgsql.c:260 dict_pgsql_quote: in $$...$$ nothing undoes the doubled quote, "
+     "src/global/dict_pgsql.c:300 dict_pgsql_quote: in $$...$$ nothing undoes the doubled quote, "
      "and a $$ of the key ends the literal",
      lambda flags, key: "dollars" in flags and (b"'" in key or b"$" in key)),
     ("end of a comment",
-     "src/global/dict_pgsql.c:260 dict_pgsql_quote: the key is pasted into a comment, and what "
+     "src/global/dict_pgsql.c:300 dict_pgsql_quote: the key is pasted into a comment, and what "
      "ends (or opens) one is not escaped",
      lambda flags, key: "comment" in flags and
      any(end in key for end in (b"*/", b"/*", b"\r", b"\n"))),
