@@ -41,6 +41,7 @@ FILES = 24  # of one daemon
 KEYS = 90  # of one file
 ERRORS = 5  # of one file: each costs seconds
 AT_ONCE = 16  # files: most of the time is waiting
+AGAIN = 20  # times, a second apart: how long an error of ours may go away by itself
 KINDS = ("plain", "plain", "bytes", "twin", "twin", "latin1")
 MAX_REPLY = 100000  # socketmap_table(5)
 
@@ -182,11 +183,29 @@ class Round:
             tally[right[key].kind] += 1
             tally["not ASCII"] += not key.isascii()
             tally["%s %s" % (kind, right[key].kind)] += 1
-            if ours != right[key] or (batch[key] != right[key] and is_text(key)) \
-                    or not is_text(key) and batch[key] != NONE:
+            agrees = self.agrees(right[key], key, ours, batch[key])
+            if not agrees and right[key].kind != "error" in (ours.kind, batch[key].kind):
+                tally["asked again"] += 1
+                agrees, ours, batch[key] = self.ask_again(name, key, right[key])
+            if not agrees:
                 bad.append("%s file:\n%skey: %s\npostfix:   %s\nsocketmap: %s\nbatch:     %s\n"
                            % (kind, map.text(), ascii(key), right[key], ours, batch[key]))
         return tally, bad
+
+    @staticmethod
+    def agrees(right, key, ours, batch):
+        return ours == right and batch == (right if is_text(key) else NONE)
+
+    def ask_again(self, name, key, right):
+        """Where we say TEMP and Postfix, which waits for minutes, does not: a busy machine's
+        time limits go away, a difference stays."""
+        for _ in range(AGAIN):
+            time.sleep(1)
+            ours = POST.ask("socketmap:unix:%s:%s" % (self.daemon.socket, name), [key], {key})[key]
+            batch = OracleCase.at_once(self.daemon, name, [key, key])[key]
+            if self.agrees(right, key, ours, batch):
+                return True, ours, batch
+        return False, ours, batch
 
     def postfix(self, name, keys, failing, tally):
         """{key: what Postfix says, and where DIFFERENCES has it, what it should say}"""
@@ -286,7 +305,8 @@ class Oracle(OracleCase):
                 self.assertGreater(tally["%s %s" % (kind, verdict)], 0.001 * PAIRS,
                                    "%s %s" % (kind, verdict))
         for name, _, _ in DIFFERENCES:
-            self.assertGreater(tally[name], 0, name)
+            if PAIRS >= 10000:  # fewer may not have a key that shows it
+                self.assertGreater(tally[name], 0, name)
 
 
 class Known(OracleCase):
