@@ -115,8 +115,8 @@ bool pgsql_batch_text(struct buf *out, const struct pgsql_statement *statement,
     }
     buf_add_str(out, "SELECT dictd_k.n, dictd_q.* FROM ROWS FROM (");
     for (size_t i = 0; i < n; i++)
-        buf_printf(out, "%spg_catalog.unnest($%zu::pg_catalog.%s[])", i > 0 ? ", " : "", i + 1,
-                   type_name(types[i]));
+        buf_printf(out, "%spg_catalog.unnest((SELECT $%zu::pg_catalog.%s[]))",
+                   i > 0 ? ", " : "", i + 1, type_name(types[i]));
     buf_add_str(out, ") WITH ORDINALITY AS dictd_k(");
     for (size_t i = 0; i < n; i++)
         buf_printf(out, "p%zu, ", i + 1);
