@@ -8,6 +8,7 @@
 
 enum {
     BATCH_MAX = 128,
+    SHARE_MIN = 16,
     ATTEMPTS_MAX = 2,
     RECHECK_MS = 100, /* while something waits */
     LOG_EVERY_MS = 10000,
@@ -335,47 +336,59 @@ static void open_one(struct backend_pool *pool)
 /* -------------------------------------------------------------------- work */
 
 struct room {
-    size_t n;          /* connections that can take a batch */
-    struct slot *best; /* the one with the least to do */
+    size_t n;          /* connections that can take a batch: the idle ones, if there are any */
+    struct slot *next; /* the one of them with the least to do */
     bool all_busy;     /* there is none that is idle */
 };
 
 static struct room look_for_room(struct backend_pool *pool)
 {
     struct room room = {0, NULL, true};
-    size_t least = 0;
 
     for (size_t i = 0; i < pool->n_slots; i++) {
         struct slot *slot = &pool->slots[i];
-        size_t in_flight;
+        const struct backend_connection *connection = slot->connection;
+        bool idle;
 
-        if (slot->connection == NULL || slot->retiring ||
-            slot->connection->state != BACKEND_READY)
+        if (connection == NULL || slot->retiring || connection->state != BACKEND_READY)
             continue;
-        in_flight = slot->connection->n_in_flight;
-        room.all_busy = room.all_busy && in_flight > 0;
-        if (!slot->connection->type->has_room(slot->connection, TAILQ_FIRST(&pool->queue)))
+        idle = connection->n_in_flight == 0;
+        room.all_busy = room.all_busy && !idle;
+        if (!connection->type->has_room(connection, TAILQ_FIRST(&pool->queue)))
             continue;
-        room.n++;
-        if (room.best == NULL || in_flight < least) {
-            room.best = slot;
-            least = in_flight;
-        }
+        if (idle && room.next != NULL && room.next->connection->n_in_flight > 0)
+            room.n = 0; /* those before are busy */
+        if (room.n == 0 || connection->n_in_flight < room.next->connection->n_in_flight)
+            room.next = slot;
+        if (idle || room.next->connection->n_in_flight > 0)
+            room.n++;
     }
     return room;
 }
 
+/*
+ * What waits goes out at once, in equal shares to the idle connections, else to those that can
+ * take another batch. A batch costs the server far more than a key does, so few keys stay
+ * together.
+ */
 static void hand_out(struct backend_pool *pool)
 {
+    size_t left = 0, share = 0;
+
     while (pool->n_queued > 0) {
         struct room room = look_for_room(pool);
-        size_t max;
 
-        if (room.best == NULL)
+        if (room.next == NULL)
             return;
-        max = (pool->n_queued + room.n - 1) / room.n;
-        pool->n_queued -= room.best->connection->type->send(room.best->connection, &pool->queue,
-                                                            max < BATCH_MAX ? max : BATCH_MAX);
+        if (left == 0) {
+            left = room.n;
+            share = (pool->n_queued + room.n - 1) / room.n;
+            share = share < SHARE_MIN ? SHARE_MIN : share;
+            share = share > BATCH_MAX ? BATCH_MAX : share;
+        }
+        left--;
+        pool->n_queued -=
+            room.next->connection->type->send(room.next->connection, &pool->queue, share);
     }
 }
 
