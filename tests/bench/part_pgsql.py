@@ -184,6 +184,10 @@ def walk(bench, server):
 
 def pgsql(bench):
     options = bench.options
+    why = database.why_not(bench)
+    if why is not None:
+        print(f"PostgreSQL: skipped, {why}.\n")
+        return {}
     database.write_keys(bench.folder / DATA)
     print(
         f"PostgreSQL: {database.ENTRIES:,} addresses, no cache, {CLIENTS} clients of depth 1, "

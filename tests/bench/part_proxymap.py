@@ -103,8 +103,11 @@ def start_daemon(bench, scratch, name, path, search):
 
 
 def proxymap(bench):
-    if os.geteuid() != 0:
-        print("Proxymap: skipped, only root can start Postfix.\n")
+    why = database.why_not(bench)
+    if why is None and os.geteuid() != 0:
+        why = "only root can start Postfix"
+    if why is not None:
+        print(f"Proxymap: skipped, {why}.\n")
         return []
     try:
         harness.require_tools()

@@ -3,12 +3,15 @@
 
     BUILD=build tests/bench/run.py [--quick] [--json FILE] [--only PART,...] ...
 
-Three parts, each of them also alone with --only:
+Five parts, each of them also alone with --only:
 
 speed         lookups per second against a bare epoll server (floor.c), in alternating short
               runs of the same load generator (load.c); the result is the median of the
               ratios of neighbouring runs, so that slow drifts of the machine cancel out
 memory        what 10,000 silent clients cost the daemon, before and after a lookup each
+pgsql         uncached lookups from a real PostgreSQL against a bare libpq program, the gain of
+              the array form, and the latency of a whole walk
+proxymap      the same map file through a real Postfix's proxymap (needs root)
 instructions  machine instructions that the daemon itself executes for each lookup, counted
               by callgrind when valgrind is installed
 
