@@ -6,8 +6,8 @@
 
 #include "dictd/base/conf.h"
 #include "dictd/base/mem.h"
-#include "dictd/base/units.h"
 #include "dictd/lookup/map_file.h"
+#include "dictd/lookup/map_values.h"
 
 enum { CHANNEL_MAX_BYTES = 63 }; /* NAMEDATALEN - 1 */
 
@@ -35,91 +35,9 @@ static const char *const parameters[] = {"hosts",
 
 /* One file on its way to a config. */
 struct reading {
-    const struct conf *conf;
+    struct map_values values;
     struct pgsql_config *config;
-    struct buf *err, *warnings;
 };
-
-/* ------------------------------------------------------ single parameters */
-
-/* The value; NULL when there is none. */
-static const char *value_of(const struct reading *reading, const char *name)
-{
-    const struct conf_entry *entry = conf_get(reading->conf, name);
-
-    return entry != NULL ? entry->value : NULL;
-}
-
-/* NULL for an empty value too. */
-static const char *text_of(const struct reading *reading, const char *name)
-{
-    const char *value = value_of(reading, name);
-
-    return value != NULL && *value != '\0' ? value : NULL;
-}
-
-static void complain(const struct reading *reading, const char *name, const char *what)
-{
-    map_file_note(reading->err, reading->conf, conf_get(reading->conf, name), "%s", what);
-}
-
-static void warn(const struct reading *reading, const char *name, const char *what)
-{
-    map_file_note(reading->warnings, reading->conf, conf_get(reading->conf, name), "%s", what);
-}
-
-static char *string(const struct reading *reading, const char *name)
-{
-    const char *value = value_of(reading, name);
-
-    return mem_strdup(value != NULL ? value : "");
-}
-
-/* The rest of a message of units.h behind the value that it quotes: where a line before the
- * password's was continued by mistake, that value holds the password. */
-static void complain_units(const struct reading *reading, const char *name, struct buf *why)
-{
-    const char *text = buf_str(why), *quote = strrchr(text, '"');
-
-    map_file_note(reading->err, reading->conf, conf_get(reading->conf, name), "the value%s",
-                  quote != NULL ? quote + 1 : " is wrong");
-    buf_fini(why);
-}
-
-static uint64_t interval_ms(const struct reading *reading, const char *name, uint64_t ms)
-{
-    const char *value = value_of(reading, name);
-    struct buf why = {NULL, 0, 0};
-
-    if (value == NULL)
-        return ms;
-    if (!units_parse_time_ms(value, &ms, &why))
-        complain_units(reading, name, &why);
-    else if (ms < 1000)
-        complain(reading, name, "must be at least 1 second");
-    return ms;
-}
-
-static uint64_t count(const struct reading *reading, const char *name, uint64_t number,
-                      uint64_t min, uint64_t max)
-{
-    const char *value = value_of(reading, name);
-    struct buf why = {NULL, 0, 0};
-
-    if (value != NULL && !units_parse_count(value, min, max, &number, &why))
-        complain_units(reading, name, &why);
-    return number;
-}
-
-static bool yes_or_no(const struct reading *reading, const char *name, bool yes)
-{
-    const char *value = value_of(reading, name);
-    struct buf why = {NULL, 0, 0};
-
-    if (value != NULL && !units_parse_bool(value, &yes, &why))
-        complain_units(reading, name, &why);
-    return yes;
-}
 
 /* --------------------------------------------------------------- servers */
 
@@ -142,8 +60,9 @@ static bool add_host(void *ctx, struct slice word)
             mem_realloc(config->hosts, (config->n_hosts + 1) * sizeof *config->hosts);
         config->hosts[config->n_hosts++] = host;
     } else {
-        map_file_note(reading->err, reading->conf, conf_get(reading->conf, "hosts"),
-                      "number %u: %s", walk->number, buf_str(&why));
+        map_file_note(reading->values.err, reading->values.conf,
+                      conf_get(reading->values.conf, "hosts"), "number %u: %s", walk->number,
+                      buf_str(&why));
     }
     buf_fini(&why);
     return true;
@@ -159,11 +78,11 @@ static void check_login(const struct reading *reading)
     for (size_t i = 0; i < config->n_hosts; i++)
         n_uris += config->hosts[i].kind == PGSQL_HOST_URI;
     if (n_uris < config->n_hosts && *config->dbname == '\0')
-        map_file_note(reading->err, reading->conf, NULL,
+        map_file_note(reading->values.err, reading->values.conf, NULL,
                       "dbname is missing: a host that is not a URI needs it");
     for (size_t i = 0; i < 3 && n_uris == config->n_hosts; i++) {
-        if (text_of(reading, names[i]) != NULL)
-            warn(reading, names[i], "not used: all hosts are URIs");
+        if (map_value_text(&reading->values, names[i]) != NULL)
+            map_value_warn(&reading->values, names[i], "not used: all hosts are URIs");
     }
 }
 
@@ -171,11 +90,12 @@ static void read_servers(const struct reading *reading)
 {
     struct pgsql_config *config = reading->config;
     struct hosts_walk walk = {reading, 0};
-    const char *hosts = value_of(reading, "hosts"), *encoding = value_of(reading, "encoding");
+    const char *hosts = map_value(&reading->values, "hosts"),
+               *encoding = map_value(&reading->values, "encoding");
 
-    config->user = string(reading, "user");
-    config->password = string(reading, "password");
-    config->dbname = string(reading, "dbname");
+    config->user = map_value_string(&reading->values, "user", "");
+    config->password = map_value_string(&reading->values, "password", "");
+    config->dbname = map_value_string(&reading->values, "dbname", "");
     conf_each_word(hosts != NULL ? hosts : "", add_host, &walk);
     if (walk.number == 0)
         conf_each_word("localhost", add_host, &walk);
@@ -183,22 +103,25 @@ static void read_servers(const struct reading *reading)
         check_login(reading);
     config->encoding = mem_strdup(encoding != NULL ? encoding : "UTF8");
     if (*config->encoding == '\0')
-        complain(reading, "encoding", "is empty");
+        map_value_complain(&reading->values, "encoding", "is empty");
 }
 
 static void read_limits(const struct reading *reading)
 {
     struct pgsql_config *config = reading->config;
-    const char *channel = text_of(reading, "notify_channel");
+    const char *channel = map_value_text(&reading->values, "notify_channel");
 
-    config->idle_interval_ms = interval_ms(reading, "idle_interval", 60000);
-    config->retry_interval_ms = interval_ms(reading, "retry_interval", 60000);
-    config->query_timeout_ms = interval_ms(reading, "query_timeout", 4000);
-    config->expansion_limit = count(reading, "expansion_limit", 0, 0, INT32_MAX);
-    config->connections = (unsigned)count(reading, "connections", 2, 1, PGSQL_CONNECTIONS_MAX);
-    config->prepare = yes_or_no(reading, "prepare", true);
+    config->idle_interval_ms = map_value_interval_ms(&reading->values, "idle_interval", 60000);
+    config->retry_interval_ms =
+        map_value_interval_ms(&reading->values, "retry_interval", 60000);
+    config->query_timeout_ms = map_value_interval_ms(&reading->values, "query_timeout", 4000);
+    config->expansion_limit =
+        map_value_count(&reading->values, "expansion_limit", 0, 0, INT32_MAX);
+    config->connections =
+        (unsigned)map_value_count(&reading->values, "connections", 2, 1, PGSQL_CONNECTIONS_MAX);
+    config->prepare = map_value_bool(&reading->values, "prepare", true);
     if (channel != NULL && strlen(channel) > CHANNEL_MAX_BYTES)
-        complain(reading, "notify_channel", "is longer than 63 bytes");
+        map_value_complain(&reading->values, "notify_channel", "is longer than 63 bytes");
     config->notify_channel = channel != NULL ? mem_strdup(channel) : NULL;
 }
 
@@ -208,8 +131,9 @@ static void warn_unused(const struct reading *reading, const char *const *names,
                         const char *used)
 {
     for (; *names != NULL; names++) {
-        if (text_of(reading, *names) != NULL)
-            map_file_note(reading->warnings, reading->conf, conf_get(reading->conf, *names),
+        if (map_value_text(&reading->values, *names) != NULL)
+            map_file_note(reading->values.warnings, reading->values.conf,
+                          conf_get(reading->values.conf, *names),
                           "not used: %s takes its place", used);
     }
 }
@@ -218,18 +142,19 @@ static void warn_unused(const struct reading *reading, const char *const *names,
 static char *build_query(const struct reading *reading)
 {
     static const char *const needed[] = {"table", "select_field", "where_field"};
-    const char *conditions = value_of(reading, "additional_conditions");
+    const char *conditions = map_value(&reading->values, "additional_conditions");
     bool complete = true;
 
-    if (text_of(reading, needed[0]) == NULL && text_of(reading, needed[1]) == NULL &&
-        text_of(reading, needed[2]) == NULL) {
-        map_file_note(reading->err, reading->conf, NULL, "query is missing");
+    if (map_value_text(&reading->values, needed[0]) == NULL &&
+        map_value_text(&reading->values, needed[1]) == NULL &&
+        map_value_text(&reading->values, needed[2]) == NULL) {
+        map_file_note(reading->values.err, reading->values.conf, NULL, "query is missing");
         return NULL;
     }
     for (size_t i = 0; i < 3; i++) {
-        if (text_of(reading, needed[i]) != NULL)
+        if (map_value_text(&reading->values, needed[i]) != NULL)
             continue;
-        map_file_note(reading->err, reading->conf, NULL,
+        map_file_note(reading->values.err, reading->values.conf, NULL,
                       "%s is missing; without query it is needed beside table, select_field "
                       "and where_field",
                       needed[i]);
@@ -237,9 +162,10 @@ static char *build_query(const struct reading *reading)
     }
     if (!complete)
         return NULL;
-    return mem_printf("SELECT %s FROM %s WHERE %s='%%s' %s", text_of(reading, "select_field"),
-                      text_of(reading, "table"), text_of(reading, "where_field"),
-                      conditions != NULL ? conditions : "");
+    return mem_printf(
+        "SELECT %s FROM %s WHERE %s='%%s' %s", map_value_text(&reading->values, "select_field"),
+        map_value_text(&reading->values, "table"),
+        map_value_text(&reading->values, "where_field"), conditions != NULL ? conditions : "");
 }
 
 /* The query's text, and in *name where it comes from. NULL: there is none. */
@@ -248,8 +174,8 @@ static char *choose_query(const struct reading *reading, const char **name)
     static const char *const below[] = {"select_function",       "table",
                                         "select_field",          "where_field",
                                         "additional_conditions", NULL};
-    const char *query = text_of(reading, "query");
-    const char *function = text_of(reading, "select_function");
+    const char *query = map_value_text(&reading->values, "query");
+    const char *function = map_value_text(&reading->values, "select_function");
 
     if (query != NULL) {
         *name = "query";
@@ -275,9 +201,10 @@ static void read_query(const struct reading *reading)
     if (config->query_text != NULL) {
         config->statement = pgsql_statement_new(config->query_text, &config->needs, &why);
         if (config->statement == NULL)
-            complain(reading, name, buf_str(&why));
+            map_value_complain(&reading->values, name, buf_str(&why));
         else if (config->statement->open_to_keys)
-            map_file_note(reading->warnings, reading->conf, conf_get(reading->conf, name),
+            map_file_note(reading->values.warnings, reading->values.conf,
+                          conf_get(reading->values.conf, name),
                           "%s; what a key holds becomes SQL there, and whoever sends mail "
                           "chooses keys: put every placeholder into a '...' literal",
                           config->statement->why);
@@ -288,35 +215,13 @@ static void read_query(const struct reading *reading)
 static void read_results(const struct reading *reading)
 {
     struct pgsql_config *config = reading->config;
-    const char *format = value_of(reading, "result_format");
-    struct buf why = {NULL, 0, 0};
 
-    config->result_text = mem_strdup(format != NULL ? format : "%s");
+    config->result_text = map_value_string(&reading->values, "result_format", "%s");
     if (*config->result_text == '\0')
-        complain(reading, "result_format", "is empty");
+        map_value_complain(&reading->values, "result_format", "is empty");
     config->result_format =
-        template_new(slice_str(config->result_text), TEMPLATE_RESULT, &config->needs, &why);
-    if (config->result_format == NULL)
-        complain(reading, "result_format", buf_str(&why));
-    buf_fini(&why);
-}
-
-static void read_domain(const struct reading *reading)
-{
-    const char *domain = text_of(reading, "domain");
-    struct buf why = {NULL, 0, 0}, passed_over = {NULL, 0, 0};
-
-    if (domain == NULL)
-        return;
-    reading->config->domain = name_list_new(domain, &why, &passed_over);
-    if (reading->config->domain == NULL)
-        complain(reading, "domain", buf_str(&why));
-    else if (name_list_count(reading->config->domain) == 0)
-        warn(reading, "domain", "lets no domain through: no key is ever found");
-    if (passed_over.len > 0)
-        warn(reading, "domain", buf_str(&passed_over));
-    buf_fini(&why);
-    buf_fini(&passed_over);
+        map_value_template(&reading->values, "result_format", config->result_text,
+                           TEMPLATE_RESULT, &config->needs);
 }
 
 /* -------------------------------------------------------------- the whole */
@@ -326,7 +231,7 @@ static struct pgsql_config *make(const char *path, struct conf *conf, bool check
                                  struct buf *err, struct buf *warnings)
 {
     struct pgsql_config *config = mem_zalloc(sizeof *config);
-    struct reading reading = {conf, config, err, warnings};
+    struct reading reading = {{conf, err, warnings}, config};
     size_t before = err->len;
 
     config->path = mem_strdup(path);
@@ -335,7 +240,7 @@ static struct pgsql_config *make(const char *path, struct conf *conf, bool check
         read_limits(&reading);
         read_query(&reading);
         read_results(&reading);
-        read_domain(&reading);
+        config->domain = map_value_domain(&reading.values);
         config->has_password = *config->password != '\0';
         for (size_t i = 0; i < config->n_hosts; i++)
             config->has_password =
@@ -418,9 +323,5 @@ bool pgsql_config_equal(const struct pgsql_config *a, const struct pgsql_config 
 bool pgsql_config_set_key(const struct pgsql_config *config, struct template_input *input,
                           struct slice folded_key)
 {
-    if (folded_key.len > 0 && memchr(folded_key.ptr, '\0', folded_key.len) != NULL)
-        return false;
-    if (config->domain != NULL && !name_list_match_key(config->domain, folded_key))
-        return false;
-    return template_set_key(input, &config->needs, folded_key);
+    return map_values_set_key(config->domain, &config->needs, input, folded_key);
 }
