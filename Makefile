@@ -23,7 +23,7 @@ FUZZ_SECONDS ?= 20
 
 Q := $(if $(V),,@)
 
-PACKAGES := libevent_core libevent_extra jansson libidn2 libpq
+PACKAGES := libevent_core libevent_extra jansson libidn2 libpq ldap lber libsasl2
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wcast-qual -Wwrite-strings $(if $(WERROR),-Werror)
 # 200809L with the BSD names (flock, initgroups, u_int) that every system here has.

@@ -8,7 +8,7 @@
 set -eu
 
 build="gcc libc6-dev make pkg-config libevent-dev libjansson-dev libidn2-dev libunistring-dev
-       libpq-dev uthash-dev"
+       libpq-dev libldap-dev libsasl2-dev uthash-dev"
 check="clang libclang-rt-14-dev libcunit1-dev python3 postfix postfix-lmdb sasl2-bin libsasl2-modules
        openssl mandoc procps postgresql pgbouncer postfix-pgsql slapd ldap-utils
        postfix-ldap"

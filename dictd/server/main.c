@@ -21,6 +21,7 @@
 #include "dictd/server/server.h"
 #include "dictd/server/site.h"
 #include "sources/aliases/aliases.h"
+#include "sources/ldap/ldap.h"
 #include "sources/passwd/passwd.h"
 #include "sources/pgsql/pgsql.h"
 #include "sources/texthash/texthash.h"
@@ -39,6 +40,7 @@ static const struct source_type *const source_types[] = {
     &aliases_source_type,
     &passwd_source_type,
     &pgsql_source_type,
+    &ldap_source_type,
     NULL,
 };
 

@@ -50,6 +50,8 @@ class Prober(threading.Thread):
 
 
 class PgCase(Case):
+    source = "pgsql"  # the type of the map files
+
     def serve(self, maps, extra="", search="full", **start):
         return self.prepare(maps, extra, search).start(**start)
 
@@ -68,7 +70,7 @@ class PgCase(Case):
         for name, text in maps.items():
             path = os.path.join(daemon.dir, name + ".cf")
             write(path, text, 0o600)
-            lines.append("%s_sources = pgsql:%s\n" % (name, path))
+            lines.append("%s_sources = %s:%s\n" % (name, self.source, path))
         daemon.configure("".join(lines) + extra)
         return daemon
 

@@ -1,0 +1,29 @@
+/*
+ * ldap_handle - a libldap handle that is connected and bound, made by blocking calls.
+ *
+ * For worker threads: connecting (getaddrinfo, TLS) and binding block. What they
+ * make is non-blocking, and used by one thread at a time.
+ */
+#ifndef SOURCES_LDAP_LDAP_HANDLE_H
+#define SOURCES_LDAP_LDAP_HANDLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ldap.h>
+
+#include "dictd/base/buf.h"
+#include "sources/ldap/ldap_config.h"
+
+/*
+ * NULL with a reason in why: one line without password or server's words. Each
+ * step has timeout_ms. as_nobody: no STARTTLS, no bind and no client certificate,
+ * for servers that another one has named.
+ */
+LDAP *ldap_handle_open(const char *uri, const struct ldap_login *login, bool as_nobody,
+                       uint64_t timeout_ms, struct buf *why);
+
+/* Does not block. NULL is fine. */
+void ldap_handle_close(LDAP *ld);
+
+#endif
