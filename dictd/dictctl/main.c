@@ -12,6 +12,7 @@
 #include "dictd/dictctl/compare.h"
 #include "dictd/dictctl/ctl.h"
 #include "dictd/dictctl/explain.h"
+#include "dictd/dictctl/import.h"
 #include "dictd/dictctl/lookup.h"
 #include "dictd/dictctl/report.h"
 
@@ -33,7 +34,7 @@ static const struct command {
     {"lookup", lookup_run},      {"explain", explain_run},
     {"compare", compare_run},    {"status", report_run_status},
     {"stats", report_run_stats}, {"reload", report_run_reload},
-    {"help", help_run},
+    {"import", import_run},      {"help", help_run},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
@@ -50,6 +51,9 @@ static const char help_text[] =
     "  status              maps, sources, endpoints, clients\n"
     "  stats               what was counted since the start\n"
     "  reload              reads the configuration anew\n"
+    "  import --to-ldif [--base DN] [--domain NAME] [--delimiter CHARACTERS]\n"
+    "         [--map FILE] [--aliases FILE] [--passwd FILE] [--dry-run]\n"
+    "                      an LDIF of what these files say, for ldap-schema/\n"
     "  help                this text\n"
     "\n"
     "  -c FILE             the daemon's configuration, which names its socket\n"

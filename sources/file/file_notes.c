@@ -34,9 +34,25 @@ static char *compose(const char *path, unsigned line, const char *format, va_lis
 
 void file_notes_fini(struct file_notes *notes)
 {
-    for (size_t i = 0; i < FILE_NOTES_MAX; i++)
+    for (size_t i = 0; i < notes->kept; i++)
         free(notes->lines[i]);
+    free(notes->lines);
     *notes = (struct file_notes){.total = 0};
+}
+
+static bool wants(const struct file_notes *notes)
+{
+    return notes->all || notes->kept < FILE_NOTES_MAX;
+}
+
+/* Takes line. */
+static void keep(struct file_notes *notes, char *line)
+{
+    if (notes->kept == notes->cap) {
+        notes->cap = notes->cap > 0 ? 2 * notes->cap : FILE_NOTES_MAX;
+        notes->lines = mem_realloc(notes->lines, notes->cap * sizeof *notes->lines);
+    }
+    notes->lines[notes->kept++] = line;
 }
 
 void file_notes_add(struct file_notes *notes, const char *path, unsigned line,
@@ -44,10 +60,11 @@ void file_notes_add(struct file_notes *notes, const char *path, unsigned line,
 {
     va_list ap;
 
-    if (notes->total++ >= FILE_NOTES_MAX)
+    notes->total++;
+    if (!wants(notes))
         return;
     va_start(ap, format);
-    notes->lines[notes->total - 1] = compose(path, line, format, ap);
+    keep(notes, compose(path, line, format, ap));
     va_end(ap);
 }
 
@@ -56,10 +73,12 @@ void file_notes_add_lines(struct file_notes *notes, const char *lines)
     while (*lines != '\0') {
         size_t len = strcspn(lines, "\n");
 
-        if (len > 0 && notes->total++ < FILE_NOTES_MAX) {
-            char *line = notes->lines[notes->total - 1] = mem_strndup(lines, len);
+        notes->total += len > 0;
+        if (len > 0 && wants(notes)) {
+            char *line = mem_strndup(lines, len);
 
             make_printable(line);
+            keep(notes, line);
         }
         lines += len + (lines[len] != '\0');
     }
@@ -78,9 +97,8 @@ char *file_note_line(const char *path, unsigned line, const char *format, ...)
 
 void file_notes_log(const struct file_notes *notes, const char *path, struct log *log)
 {
-    for (size_t i = 0; i < FILE_NOTES_MAX && i < notes->total; i++)
+    for (size_t i = 0; i < notes->kept; i++)
         log_warn(log, "%s", notes->lines[i]);
-    if (notes->total > FILE_NOTES_MAX)
-        log_warn(log, "%s: and %zu more warnings like these", path,
-                 notes->total - FILE_NOTES_MAX);
+    if (notes->total > notes->kept)
+        log_warn(log, "%s: and %zu more warnings like these", path, notes->total - notes->kept);
 }

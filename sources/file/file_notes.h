@@ -5,7 +5,7 @@
  * A reading is done on a worker, and may be thrown away (the file changed under
  * it, the source closed): its warnings wait here until the loop accepts it. The
  * first few are kept whole, the others counted, so that a damaged file of a
- * million lines makes a dozen lines of log.
+ * million lines makes a dozen lines of log. A report wants them all: set `all`.
  *
  * Embedded: zero the struct to start, file_notes_fini to end. Lines are made
  * printable: text of the files comes in here. Threads: one at a time.
@@ -13,6 +13,7 @@
 #ifndef SOURCES_FILE_FILE_NOTES_H
 #define SOURCES_FILE_FILE_NOTES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "dictd/base/log.h"
@@ -20,8 +21,10 @@
 enum { FILE_NOTES_MAX = 10 };
 
 struct file_notes {
-    char *lines[FILE_NOTES_MAX];
-    size_t total; /* those beyond FILE_NOTES_MAX are only counted */
+    bool all; /* before the first one: each is kept */
+    char **lines;
+    size_t kept, cap;
+    size_t total; /* those beyond FILE_NOTES_MAX are only counted, unless all */
 };
 
 void file_notes_fini(struct file_notes *notes);

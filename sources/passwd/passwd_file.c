@@ -105,6 +105,8 @@ static bool passwd_parse(struct file_reading *reading, struct slice text)
 
             if (why == NULL) {
                 add_login(reading->table, &folded, name);
+            } else if (reading->notes.all) {
+                file_reading_skip(reading, number, "%s", why);
             } else if (bad++ == 0) {
                 first_why = why;
                 first_line = number;
