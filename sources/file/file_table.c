@@ -20,7 +20,7 @@
 
 #include "dictd/base/mem.h"
 #include "sources/file/file_records.h"
-#include "sources/file/file_table_hash.h"
+#include "dictd/base/hash.h"
 
 /* A slot, from its lowest bit: position, tag, PASSED. A free one is 0. */
 #define SLOT_POSITION ((UINT64_C(1) << FILE_RECORDS_POSITION_BITS) - 1)
@@ -32,7 +32,7 @@ enum { LINE_SLOTS = 8, LINE_FILL = 6, LINE_BYTES = 64, FIRST_LINES = 4, MARK_EVE
 struct file_table {
     uint64_t *slots; /* LINE_SLOTS of each line; in lines_memory, at a line of the cache */
     size_t n_lines;
-    struct file_table_seed seed;
+    struct hash_seed seed;
     size_t longest_key;
     size_t n; /* entries */
     struct file_records records;
@@ -51,7 +51,7 @@ struct place {
 
 static inline struct place place_of(const struct file_table *table, struct slice key)
 {
-    uint64_t hash = file_table_hash(table->seed, key);
+    uint64_t hash = hash_bytes(table->seed, key);
 
     return (struct place){
         .line = (size_t)((hash >> 32) * table->n_lines >> 32),
@@ -158,7 +158,7 @@ struct file_table *file_table_new(void)
 {
     struct file_table *table = mem_zalloc(sizeof *table);
 
-    table->seed = file_table_seed_new();
+    table->seed = hash_seed_new();
     grow(table);
     return table;
 }

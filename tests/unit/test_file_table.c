@@ -7,7 +7,7 @@
 #include "sources/file/arena.h"
 #include "sources/file/file_records.h"
 #include "sources/file/file_table.h"
-#include "sources/file/file_table_hash.h"
+#include "dictd/base/hash.h"
 #include "sources/file/key_index.h"
 #include "sources/file/logical_line.h"
 #include "tests/unit/unit.h"
@@ -459,24 +459,24 @@ static void test_small_table_is_small(void)
 static void test_hash(void)
 {
     enum { N = 64 * 1024, BINS = 1024 };
-    const struct file_table_seed random = file_table_seed_new(), other = file_table_seed_new();
-    const struct file_table_seed fixed = {UINT64_C(0x243f6a8885a308d3), 0x13198a2e03707344};
+    const struct hash_seed random = hash_seed_new(), other = hash_seed_new();
+    const struct hash_seed fixed = {UINT64_C(0x243f6a8885a308d3), 0x13198a2e03707344};
     char text[64];
 
     CU_ASSERT(random.a != other.a && random.b != other.b);
-    CU_ASSERT(file_table_hash(random, slice_str("gregory")) !=
-              file_table_hash(other, slice_str("gregory")));
+    CU_ASSERT(hash_bytes(random, slice_str("gregory")) !=
+              hash_bytes(other, slice_str("gregory")));
     /* Every byte and the length count. */
     for (size_t len = 0; len < sizeof text; len++) {
         uint64_t hash;
 
         memset(text, 0, sizeof text);
-        hash = file_table_hash(random, slice_of(text, len));
-        if (hash == file_table_hash(random, slice_of(text, len < 63 ? len + 1 : 62)))
+        hash = hash_bytes(random, slice_of(text, len));
+        if (hash == hash_bytes(random, slice_of(text, len < 63 ? len + 1 : 62)))
             CU_FAIL("the length counts");
         for (size_t i = 0; i < len; i++) {
             text[i] = 1;
-            if (file_table_hash(random, slice_of(text, len)) == hash)
+            if (hash_bytes(random, slice_of(text, len)) == hash)
                 CU_FAIL("every byte counts");
             text[i] = 0;
         }
@@ -487,7 +487,7 @@ static void test_hash(void)
         double squares = 0;
 
         for (size_t i = 0; i < N; i++)
-            bins[file_table_hash(fixed, make_key(text, sizeof text, "u", i)) >> shift &
+            bins[hash_bytes(fixed, make_key(text, sizeof text, "u", i)) >> shift &
                  (BINS - 1)]++;
         for (size_t i = 0; i < BINS; i++)
             squares += ((double)bins[i] - N / BINS) * ((double)bins[i] - N / BINS);
@@ -498,9 +498,9 @@ static void test_hash(void)
         }
     }
     /* The product's halves, by a product that is known. */
-    CU_ASSERT_EQUAL(file_table_hash_fold(UINT64_MAX, UINT64_MAX), UINT64_MAX);
+    CU_ASSERT_EQUAL(hash_fold(UINT64_MAX, UINT64_MAX), UINT64_MAX);
     CU_ASSERT_EQUAL(
-        file_table_hash_fold(UINT64_C(0x123456789abcdef0), UINT64_C(0xfedcba9876543210)),
+        hash_fold(UINT64_C(0x123456789abcdef0), UINT64_C(0xfedcba9876543210)),
         UINT64_C(0x317228f48165bb22));
 }
 

@@ -1,12 +1,12 @@
-/* See file_table_hash.h. */
-#include "sources/file/file_table_hash.h"
+/* See hash.h. */
+#include "dictd/base/hash.h"
 
 #include <time.h>
 #include <unistd.h>
 
-struct file_table_seed file_table_seed_new(void)
+struct hash_seed hash_seed_new(void)
 {
-    struct file_table_seed seed = {0, 0};
+    struct hash_seed seed = {0, 0};
     struct timespec now = {0, 0};
 
     if (getentropy(&seed, sizeof seed) == 0)
@@ -15,10 +15,10 @@ struct file_table_seed file_table_seed_new(void)
     clock_gettime(CLOCK_MONOTONIC, &now);
     seed.a = (uint64_t)now.tv_nsec;
     seed.b = (uint64_t)(uintptr_t)&seed;
-    return (struct file_table_seed){
-        .a = file_table_hash_fold(seed.a ^ UINT64_C(0xd6e8feb86659fd93),
+    return (struct hash_seed){
+        .a = hash_fold(seed.a ^ UINT64_C(0xd6e8feb86659fd93),
                                   seed.b ^ UINT64_C(0xa0761d6478bd642f)),
-        .b = file_table_hash_fold(seed.a ^ UINT64_C(0xe7037ed1a0b428db),
+        .b = hash_fold(seed.a ^ UINT64_C(0xe7037ed1a0b428db),
                                   seed.b ^ UINT64_C(0x8ebc6af09c88c6e3)),
     };
 }

@@ -1,5 +1,5 @@
 /*
- * file_table_hash - a hash of bytes that nobody outside the process can foresee.
+ * hash - a hash of bytes that nobody outside the process can foresee.
  *
  * Lookups come from the network, and on many a site users choose part of the
  * keys that the administrator's files hold: without the seed nobody can make
@@ -13,22 +13,22 @@
  *
  * Threads: any.
  */
-#ifndef SOURCES_FILE_FILE_TABLE_HASH_H
-#define SOURCES_FILE_FILE_TABLE_HASH_H
+#ifndef DICTD_BASE_HASH_H
+#define DICTD_BASE_HASH_H
 
 #include <stdint.h>
 
 #include "dictd/base/slice.h"
 
-struct file_table_seed {
+struct hash_seed {
     uint64_t a, b;
 };
 
 /* From the system's random numbers. */
-struct file_table_seed file_table_seed_new(void);
+struct hash_seed hash_seed_new(void);
 
 /* The two halves of the 128-bit product, xored. */
-static inline uint64_t file_table_hash_fold(uint64_t a, uint64_t b)
+static inline uint64_t hash_fold(uint64_t a, uint64_t b)
 {
 #ifdef __SIZEOF_INT128__
     __extension__ typedef unsigned __int128 product_type;
@@ -44,7 +44,7 @@ static inline uint64_t file_table_hash_fold(uint64_t a, uint64_t b)
 #endif
 }
 
-static inline uint64_t file_table_hash_word(const char *p)
+static inline uint64_t hash_word(const char *p)
 {
     uint64_t word;
 
@@ -52,24 +52,24 @@ static inline uint64_t file_table_hash_word(const char *p)
     return word;
 }
 
-static inline uint64_t file_table_hash(struct file_table_seed seed, struct slice key)
+static inline uint64_t hash_bytes(struct hash_seed seed, struct slice key)
 {
     uint64_t hash = seed.a, first = 0, last = 0;
     const char *p = key.ptr;
     size_t left = key.len;
 
     for (; left > 16; left -= 16, p += 16)
-        hash = file_table_hash_fold(file_table_hash_word(p) ^ seed.b,
-                                    file_table_hash_word(p + 8) ^ hash);
+        hash = hash_fold(hash_word(p) ^ seed.b,
+                                    hash_word(p + 8) ^ hash);
     /* The last 16 bytes or fewer: two words, which may overlap. */
     if (left >= 8) {
-        first = file_table_hash_word(p);
-        last = file_table_hash_word(p + left - 8);
+        first = hash_word(p);
+        last = hash_word(p + left - 8);
     } else if (left > 0) {
         memcpy(&first, p, left);
     }
-    hash = file_table_hash_fold(first ^ seed.b, last ^ hash);
-    return file_table_hash_fold(hash ^ UINT64_C(0x9e3779b97f4a7c15), key.len ^ seed.b);
+    hash = hash_fold(first ^ seed.b, last ^ hash);
+    return hash_fold(hash ^ UINT64_C(0x9e3779b97f4a7c15), key.len ^ seed.b);
 }
 
 #endif
