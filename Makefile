@@ -32,7 +32,7 @@ CPPFLAGS_ALL := -I. -D_DEFAULT_SOURCE -D_POSIX_C_SOURCE=200809L -DVERSION='"$(VE
 CFLAGS_ALL   := -std=c11 $(WARNINGS) -pthread $(CFLAGS) $(SANITIZE) \
                 $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 LDFLAGS_ALL  := -pthread $(LDFLAGS) $(SANITIZE)
-LIBS         := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lunistring
+LIBS         := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lunistring -lm
 
 MAINS    := dictd/server/main.c
 LIB_SRC  := $(filter-out $(MAINS),$(wildcard dictd/base/*.c dictd/loop/*.c dictd/protocol/*.c \

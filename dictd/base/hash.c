@@ -17,8 +17,8 @@ struct hash_seed hash_seed_new(void)
     seed.b = (uint64_t)(uintptr_t)&seed;
     return (struct hash_seed){
         .a = hash_fold(seed.a ^ UINT64_C(0xd6e8feb86659fd93),
-                                  seed.b ^ UINT64_C(0xa0761d6478bd642f)),
+                       seed.b ^ UINT64_C(0xa0761d6478bd642f)),
         .b = hash_fold(seed.a ^ UINT64_C(0xe7037ed1a0b428db),
-                                  seed.b ^ UINT64_C(0x8ebc6af09c88c6e3)),
+                       seed.b ^ UINT64_C(0x8ebc6af09c88c6e3)),
     };
 }

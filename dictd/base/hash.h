@@ -59,8 +59,7 @@ static inline uint64_t hash_bytes(struct hash_seed seed, struct slice key)
     size_t left = key.len;
 
     for (; left > 16; left -= 16, p += 16)
-        hash = hash_fold(hash_word(p) ^ seed.b,
-                                    hash_word(p + 8) ^ hash);
+        hash = hash_fold(hash_word(p) ^ seed.b, hash_word(p + 8) ^ hash);
     /* The last 16 bytes or fewer: two words, which may overlap. */
     if (left >= 8) {
         first = hash_word(p);

@@ -1,0 +1,181 @@
+/*
+ * See cache.h and cache_parts.h: what goes when something new comes.
+ *
+ * Segments are emptied as wholes. From the small queue, what was asked for
+ * twice goes to the main queue, and the rest leaves a ghost. From the main
+ * queue, what was asked for since its last turn goes round again. One call
+ * grants only so many of these second chances, so that it ends soon whatever
+ * the entries are.
+ */
+#include "dictd/lookup/cache_parts.h"
+
+enum {
+    SMALL_PERCENT = 10,
+    HITS_FOR_MAIN = 2,
+    CHANCES = 4 * CACHE_SEGMENT_BYTES / 64,
+    TURNS = 16, /* segments that one call empties, at most; enough, but after a reload */
+    RESERVE_BYTES = 2 * CACHE_SEGMENT_BYTES /* what chances take before a segment is freed */
+};
+
+size_t cache_bytes(const struct cache *cache)
+{
+    return sizeof *cache + cache->n_sources * sizeof *cache->sources + cache->segments.bytes +
+           (cache->segments.n_max + 1) *
+               (sizeof *cache->segments.at + sizeof *cache->segments.free_numbers) +
+           cache->table.bytes + cache->halves[0].ghosts.bytes + cache->halves[1].ghosts.bytes;
+}
+
+size_t cache_negative_limit(const struct cache *cache)
+{
+    return cache->options.limit_bytes / 100 * cache->options.negative_percent;
+}
+
+static size_t half_bytes(const struct cache_half *half)
+{
+    return half->small.bytes + half->main.bytes;
+}
+
+/* What presences and absences have between them. */
+static size_t shared_limit(const struct cache *cache)
+{
+    size_t others =
+        cache_bytes(cache) - half_bytes(&cache->halves[0]) - half_bytes(&cache->halves[1]);
+
+    others += RESERVE_BYTES;
+    return cache->options.limit_bytes > others ? cache->options.limit_bytes - others : 0;
+}
+
+/* What a half may grow to as things stand. */
+static size_t half_limit(const struct cache *cache, bool negative)
+{
+    size_t shared = shared_limit(cache), negatives = half_bytes(&cache->halves[1]);
+
+    if (negative)
+        return cache_negative_limit(cache);
+    return shared > negatives ? shared - negatives : 0;
+}
+
+/* More than new entries shall have when there is no room for all. */
+static bool small_is_large(const struct cache *cache, bool negative)
+{
+    return cache->halves[negative].small.bytes >
+           half_limit(cache, negative) / 100 * SMALL_PERCENT;
+}
+
+/* Absences make way before presences lose what absences may not take; and those that nobody has
+ * asked for again, before anything does. */
+static bool absences_make_way(const struct cache *cache)
+{
+    const size_t shared = shared_limit(cache), share = cache_negative_limit(cache);
+    const size_t positives = half_bytes(&cache->halves[0]);
+
+    return half_bytes(&cache->halves[1]) > 0 &&
+           (positives == 0 || positives < (shared > share ? shared - share : 0) ||
+            small_is_large(cache, true));
+}
+
+static void leave(struct cache *cache, struct cache_entry *entry, bool wanted)
+{
+    struct cache_half *half = &cache->halves[(entry->flags & CACHE_FLAG_NEGATIVE) != 0];
+
+    if (!wanted)
+        cache->stats.expired++;
+    else
+        cache->stats.evicted++;
+    if (wanted && !(entry->flags & CACHE_FLAG_MAIN))
+        cache_ghosts_add(&half->ghosts,
+                         cache_hash_key(cache, entry->source, cache_entry_key(entry)));
+    cache_kill(cache, entry);
+}
+
+/* True: the entry has earned a place in the main queue, as of now. */
+static bool deserves(const struct cache_entry *entry, bool wanted, unsigned chances)
+{
+    unsigned hits = entry->flags & CACHE_FLAG_HITS;
+
+    return wanted && chances > 0 &&
+           hits >= (entry->flags & CACHE_FLAG_MAIN ? 1u : (unsigned)HITS_FOR_MAIN);
+}
+
+static void note_move(struct cache_entry *entry)
+{
+    if (entry->flags & CACHE_FLAG_MAIN)
+        entry->flags--; /* hits: there is at least one */
+    else
+        entry->flags = (uint8_t)((entry->flags & ~CACHE_FLAG_HITS) | CACHE_FLAG_MAIN);
+}
+
+/* False: there is no segment for the copy. */
+static bool move(struct cache *cache, struct cache_half *half, struct cache_entry *entry)
+{
+    size_t size = cache_entry_own_size(entry);
+    cache_handle handle;
+    struct cache_entry *copy = cache_queue_append(&cache->segments, &half->main, size, &handle);
+
+    if (copy == NULL)
+        return false;
+    memcpy(copy, entry, size);
+    note_move(copy);
+    cache_table_replace(&cache->table, &cache->segments, entry, handle);
+    return true;
+}
+
+static void empty_oldest(struct cache *cache, struct cache_half *half,
+                         struct cache_queue *queue, unsigned *chances, uint64_t now)
+{
+    struct cache_segment *segment = cache_queue_take_oldest(queue);
+    bool alone = segment->capacity > CACHE_SEGMENT_ROOM;
+    size_t at = 0;
+
+    while (at < segment->used) {
+        void *place = segment->bytes + at;
+        struct cache_entry *entry = place;
+        bool wanted;
+
+        at += cache_entry_own_size(entry);
+        if (entry->flags & CACHE_FLAG_DEAD)
+            continue;
+        wanted = cache_source_wants(cache, entry, now);
+        if (deserves(entry, wanted, *chances)) {
+            --*chances;
+            if (alone) {
+                note_move(entry);
+                cache_queue_append_whole(&half->main, segment);
+                return;
+            }
+            if (move(cache, half, entry))
+                continue;
+        }
+        leave(cache, entry, wanted);
+    }
+    cache_segment_free(&cache->segments, segment);
+}
+
+static void evict(struct cache *cache, bool negative, unsigned *chances, uint64_t now)
+{
+    struct cache_half *half = &cache->halves[negative];
+    bool from_small = half->main.oldest == NULL ||
+                      (half->small.oldest != NULL && small_is_large(cache, negative));
+
+    empty_oldest(cache, half, from_small ? &half->small : &half->main, chances, now);
+}
+
+bool cache_make_room(struct cache *cache, bool negative, size_t cost, uint64_t now)
+{
+    const struct cache_half *negatives = &cache->halves[1];
+    const size_t wanted = cost + RESERVE_BYTES;
+    size_t turns = TURNS + cost / CACHE_SEGMENT_BYTES;
+    unsigned chances = CHANCES;
+
+    if (negative && cost > cache_negative_limit(cache))
+        return false;
+    while (negative && half_bytes(negatives) + cost > cache_negative_limit(cache) &&
+           turns-- > 0)
+        evict(cache, true, &chances, now);
+    while (cache_bytes(cache) + wanted > cache->options.limit_bytes && turns-- > 0) {
+        if (half_bytes(&cache->halves[0]) + half_bytes(negatives) == 0)
+            return false;
+        evict(cache, absences_make_way(cache), &chances, now);
+    }
+    return true;
+}

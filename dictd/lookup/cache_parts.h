@@ -1,0 +1,230 @@
+/*
+ * cache_parts - what the cache is made of. Internal to the cache.
+ *
+ *   segments  4 KiB of memory, which entries fill from the front. An entry's
+ *             handle is its segment's number and its place in it: 32 bits. An
+ *             entry too long for one has a segment of its own.
+ *   queue     segments in the order in which they were begun; the oldest is
+ *             emptied as a whole, what deserves it is copied into another.
+ *   table     the entries of one hash are chained by their handles. It grows by
+ *             one bucket at a time (linear hashing: Litwin, VLDB 1980).
+ *   ghosts    fingerprints of what has left the small queue of late.
+ *
+ * Entries never leave the middle of a segment: one that is replaced or
+ * invalidated is marked dead, and its bytes count until its segment's turn.
+ */
+#ifndef DICTD_LOOKUP_CACHE_PARTS_H
+#define DICTD_LOOKUP_CACHE_PARTS_H
+
+#include "dictd/lookup/cache.h"
+
+/* --- entries --- */
+
+typedef uint32_t cache_handle;
+enum { CACHE_NONE = 0 };
+
+/* 21 bytes, then the key, then the value, up to the next multiple of 8. */
+struct cache_entry {
+    uint64_t
+        learned_and_len; /* 40 bits: ms of the cache's own clock; 24 bits: value's length */
+    uint32_t hash;
+    cache_handle next; /* of the same bucket */
+    uint16_t key_len;
+    cache_source_id source;
+    uint8_t flags;
+    char bytes[];
+};
+
+enum {
+    CACHE_FLAG_HITS = 3, /* a counter of two bits */
+    CACHE_FLAG_NEGATIVE = 1 << 2,
+    CACHE_FLAG_DEAD = 1 << 3, /* not in the table any more */
+    CACHE_FLAG_MAIN = 1 << 4,
+    CACHE_FLAG_JITTER_SHIFT = 5,
+    CACHE_LENGTH_BITS = 24
+};
+
+static inline uint64_t cache_entry_learned(const struct cache_entry *entry)
+{
+    return entry->learned_and_len >> CACHE_LENGTH_BITS;
+}
+
+static inline size_t cache_entry_value_len(const struct cache_entry *entry)
+{
+    return entry->learned_and_len & ((1u << CACHE_LENGTH_BITS) - 1);
+}
+
+static inline size_t cache_entry_size(size_t key_len, size_t value_len)
+{
+    return (offsetof(struct cache_entry, bytes) + key_len + value_len + 7) & ~(size_t)7;
+}
+
+static inline size_t cache_entry_own_size(const struct cache_entry *entry)
+{
+    return cache_entry_size(entry->key_len, cache_entry_value_len(entry));
+}
+
+static inline struct slice cache_entry_key(const struct cache_entry *entry)
+{
+    return slice_of(entry->bytes, entry->key_len);
+}
+
+static inline struct slice cache_entry_value(const struct cache_entry *entry)
+{
+    return slice_of(entry->bytes + entry->key_len, cache_entry_value_len(entry));
+}
+
+/* --- segments and queues --- */
+
+struct cache_segment {
+    struct cache_segment *next; /* the one begun after it, in its queue */
+    uint32_t number;
+    uint32_t used, capacity; /* of bytes */
+    uint32_t unused;         /* keeps bytes at a multiple of 8 */
+    char bytes[];
+};
+
+enum {
+    CACHE_MALLOC_BYTES = 16, /* what malloc(3) adds, at most, to these sizes */
+    CACHE_SEGMENT_BYTES = 4096,
+    CACHE_SEGMENT_ROOM =
+        CACHE_SEGMENT_BYTES - CACHE_MALLOC_BYTES - (int)sizeof(struct cache_segment),
+    CACHE_PLACE_BITS = 9 /* of a handle: the place in the segment, in units of 8 bytes */
+};
+
+struct cache_segments {
+    struct cache_segment **at; /* by number; NULL: free */
+    uint32_t *free_numbers;
+    size_t n_free, n_max; /* number 0 is never used */
+    size_t bytes;         /* of all segments */
+};
+
+struct cache_queue {
+    struct cache_segment *oldest, *newest;
+    size_t bytes;
+};
+
+void cache_segments_init(struct cache_segments *segments, size_t limit_bytes);
+void cache_segments_fini(struct cache_segments *segments);
+void cache_segments_grow(struct cache_segments *segments, size_t limit_bytes);
+/* What a segment for an entry of that size costs. */
+size_t cache_segment_cost(size_t entry_size);
+
+static inline struct cache_entry *cache_segments_entry(const struct cache_segments *segments,
+                                                       cache_handle handle)
+{
+    struct cache_segment *segment = segments->at[handle >> CACHE_PLACE_BITS];
+    size_t place = handle & ((1u << CACHE_PLACE_BITS) - 1);
+    void *entry = segment->bytes + place * 8;
+
+    return entry;
+}
+
+/* True when the queue's newest segment has room for it: no memory is needed. */
+bool cache_queue_has_room(const struct cache_queue *queue, size_t entry_size);
+/* Room at the queue's end; takes memory if need be. NULL: there are no numbers left. */
+struct cache_entry *cache_queue_append(struct cache_segments *segments,
+                                       struct cache_queue *queue, size_t entry_size,
+                                       cache_handle *handle);
+/* Takes the oldest segment out; it is freed with cache_segment_free, or appended whole. */
+struct cache_segment *cache_queue_take_oldest(struct cache_queue *queue);
+void cache_queue_append_whole(struct cache_queue *queue, struct cache_segment *segment);
+void cache_segment_free(struct cache_segments *segments, struct cache_segment *segment);
+
+/* --- the table --- */
+
+struct cache_table {
+    cache_handle **chunks; /* of CACHE_CHUNK_BUCKETS each */
+    size_t n_chunks_max;
+    uint32_t n_buckets;
+    uint32_t half; /* the power of two up to which n_buckets has grown */
+    size_t n_entries;
+    size_t bytes;
+};
+
+enum { CACHE_CHUNK_BUCKETS = 1024 };
+
+void cache_table_init(struct cache_table *table, size_t limit_bytes);
+void cache_table_fini(struct cache_table *table);
+void cache_table_resize(struct cache_table *table, size_t limit_bytes);
+/* Where the first handle of the hash's chain stands. */
+cache_handle *cache_table_bucket(const struct cache_table *table, uint32_t hash);
+void cache_table_insert(struct cache_table *table, const struct cache_segments *segments,
+                        struct cache_entry *entry, cache_handle handle);
+void cache_table_remove(struct cache_table *table, const struct cache_segments *segments,
+                        const struct cache_entry *entry);
+/* What handle stood for is now at moved. */
+void cache_table_replace(struct cache_table *table, const struct cache_segments *segments,
+                         const struct cache_entry *entry, cache_handle moved);
+
+/* --- ghosts --- */
+
+struct cache_ghosts {
+    uint32_t *slots;
+    size_t n; /* a power of two, or 0 */
+    uint32_t added;
+    size_t bytes;
+};
+
+void cache_ghosts_init(struct cache_ghosts *ghosts, size_t limit_bytes);
+void cache_ghosts_fini(struct cache_ghosts *ghosts);
+void cache_ghosts_add(struct cache_ghosts *ghosts, uint64_t hash);
+/* True, and it is taken out, when it was added among the last n. */
+bool cache_ghosts_take(struct cache_ghosts *ghosts, uint64_t hash);
+
+/* --- sources --- */
+
+struct cache_source {
+    bool in_use;
+    uint64_t valid_from;  /* what was learnt before is invalid; of the cache's own clock */
+    uint64_t absent_from; /* the same, for absences */
+    uint64_t latest;      /* that anything was learnt */
+    uint64_t positive_ms, negative_ms;
+    bool feed_ready;
+    uint64_t feed_from, feed_to; /* the feed that is ready, or the last one that was */
+};
+
+/* --- the cache --- */
+
+/* Presences, or absences. */
+struct cache_half {
+    struct cache_queue small, main;
+    struct cache_ghosts ghosts;
+    size_t entries;
+};
+
+struct cache {
+    struct cache_options options;
+    uint64_t origin_ms; /* now_ms of the cache's own clock's 0 */
+    struct cache_segments segments;
+    struct cache_table table;
+    struct cache_half halves[2]; /* by whether it is an absence */
+    struct cache_source *sources;
+    size_t n_sources;
+    uint64_t invalidations;
+    struct cache_stats stats; /* the counters only */
+};
+
+/* True when the entry may be given out at all: cache_sources.c. */
+bool cache_source_vouches(const struct cache *cache, const struct cache_entry *entry);
+/* How long ago the entry was known to be true, and whether the feed's ttl goes for it. */
+uint64_t cache_source_age(const struct cache *cache, const struct cache_entry *entry,
+                          uint64_t now, bool *by_feed);
+/* True when the entry can still be of use to a map. */
+bool cache_source_wants(const struct cache *cache, const struct cache_entry *entry,
+                        uint64_t now);
+
+/* Frees memory until cost bytes more fit: cache_evict.c. False: they cannot. */
+bool cache_make_room(struct cache *cache, bool negative, size_t cost, uint64_t now);
+size_t cache_bytes(const struct cache *cache);
+size_t cache_negative_limit(const struct cache *cache);
+
+uint64_t cache_clock(const struct cache *cache, uint64_t now_ms);
+uint64_t cache_hash_key(const struct cache *cache, cache_source_id source, struct slice key);
+/* As cache_put, with what was learnt when by the cache's own clock. */
+void cache_store(struct cache *cache, cache_source_id source, struct slice key,
+                 const struct answer *answer, uint64_t learned, unsigned jitter, uint64_t now);
+/* Out of the table and marked; its bytes stay. */
+void cache_kill(struct cache *cache, struct cache_entry *entry);
+
+#endif
