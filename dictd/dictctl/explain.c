@@ -15,11 +15,12 @@ struct explanation {
     uint64_t elapsed_us;
 };
 
-/* What the source said of the candidate, or NULL when it was not asked. */
+/* What the source said of the candidate in the end, or NULL when it was not asked. */
 static const json_t *step_of(const struct explanation *x, size_t candidate, size_t source)
 {
     struct slice key = member_text(json_array_get(x->candidates, candidate), "key");
     const char *name = json_string_value(json_array_get(x->sources, source));
+    const json_t *found = NULL;
     size_t i;
 
     for (i = 0; i < json_array_size(x->steps) && name != NULL; i++) {
@@ -27,9 +28,9 @@ static const json_t *step_of(const struct explanation *x, size_t candidate, size
 
         if (slice_eq(member_text(step, "key"), key) &&
             slice_eq_str(member_text(step, "source"), name))
-            return step;
+            found = step; /* a stale answer comes behind the failure that it replaces */
     }
-    return NULL;
+    return found;
 }
 
 static enum answer_status status_of(const json_t *step, struct buf *text)
@@ -61,10 +62,37 @@ static void add_answer(struct table *table, const json_t *step)
     buf_fini(&cell);
 }
 
+/* "cache: fresh, 12 s of 300 s", "back end", "memory". */
+static void add_origin(struct table *table, const json_t *step)
+{
+    struct slice from = member_text(step, "from"), cache = member_text(step, "cache");
+    struct buf text = {NULL, 0, 0};
+
+    if (slice_eq_str(from, "cache")) {
+        buf_add_str(&text, "cache: ");
+        buf_add_slice(&text, cache);
+        buf_add_str(&text, ", ");
+        member_add_ms(&text, member_number(step, "age_ms"));
+        buf_add_str(&text, " of ");
+        member_add_ms(&text, member_number(step, "ttl_ms"));
+    } else if (slice_eq_str(from, "memory")) {
+        buf_add_str(&text, "memory");
+    } else if (slice_eq_str(from, "refusal")) {
+        buf_add_str(&text, "not asked: max_in_flight");
+    } else if (slice_eq_str(from, "no_retry")) {
+        buf_add_str(&text, "not asked: failed a moment ago");
+    } else {
+        buf_add_str(&text, "back end");
+        if (member_is_true(step, "coalesced"))
+            buf_add_str(&text, ", asked by others");
+    }
+    table_add(table, buf_slice(&text));
+    buf_fini(&text);
+}
+
 static void add_step(struct table *table, const json_t *step)
 {
     struct buf time = {NULL, 0, 0};
-    bool memory;
 
     if (step == NULL) {
         table_add_blank(table);
@@ -72,8 +100,7 @@ static void add_step(struct table *table, const json_t *step)
         table_add(table, slice_str("not asked"));
         return;
     }
-    memory = slice_eq_str(member_text(step, "from"), "memory");
-    table_add(table, slice_str(memory ? "memory" : "back end"));
+    add_origin(table, step);
     member_add_us(&time, member_number(step, "elapsed_us"));
     table_add(table, buf_slice(&time));
     add_answer(table, step);

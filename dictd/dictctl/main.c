@@ -31,10 +31,9 @@ static const struct command {
     const char *name;
     ctl_command_fn *run;
 } commands[] = {
-    {"lookup", lookup_run},      {"explain", explain_run},
-    {"compare", compare_run},    {"status", report_run_status},
-    {"stats", report_run_stats}, {"reload", report_run_reload},
-    {"import", import_run},      {"help", help_run},
+    {"lookup", lookup_run},        {"explain", explain_run},    {"compare", compare_run},
+    {"status", report_run_status}, {"stats", report_run_stats}, {"flush", report_run_flush},
+    {"reload", report_run_reload}, {"import", import_run},      {"help", help_run},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
@@ -50,6 +49,7 @@ static const char help_text[] =
     "                      lists every difference; - reads keys from standard input\n"
     "  status              maps, sources, endpoints, clients\n"
     "  stats               what was counted since the start\n"
+    "  flush [MAP [KEY]]   forgets what is cached: all, of a map, of one key of it\n"
     "  reload              reads the configuration anew\n"
     "  import --to-ldif [--base DN] [--domain NAME] [--delimiter CHARACTERS]\n"
     "         [--map FILE] [--aliases FILE] [--passwd FILE] [--dry-run]\n"

@@ -3,6 +3,7 @@
 
 #include "dictd/dictctl/member.h"
 #include "dictd/dictctl/table.h"
+#include "dictd/protocol/admin.h"
 
 /* --- cells --- */
 
@@ -126,6 +127,16 @@ static void print_clients(const json_t *clients)
     printf(" to come in\n");
 }
 
+static void print_cache(const json_t *cache)
+{
+    const uint64_t bytes = member_number(cache, "bytes");
+
+    printf("cache: %llu entries (%llu of absences) in %.1f of %.1f MiB\n",
+           (unsigned long long)member_number(cache, "entries"),
+           (unsigned long long)member_number(cache, "negative_entries"),
+           (double)bytes / 1048576, (double)member_number(cache, "limit_bytes") / 1048576);
+}
+
 static void print_status(const json_t *reply)
 {
     static const char *const map_heads[] = {"MAP", "SOURCES",  "COMBINE",    "SEARCH",
@@ -144,6 +155,7 @@ static void print_status(const json_t *reply)
     print_rows(json_object_get(reply, "maps"), map_heads, add_map_status);
     print_rows(json_object_get(reply, "sources"), source_heads, add_source_status);
     print_rows(json_object_get(reply, "endpoints"), endpoint_heads, add_endpoint);
+    print_cache(json_object_get(reply, "cache"));
     print_clients(json_object_get(reply, "clients"));
 }
 
@@ -177,6 +189,52 @@ static void add_source_stats(struct table *table, const json_t *source)
     add_latency(table, source, "latency_max_us");
 }
 
+/* The row of a map or source that is cached. */
+static void add_use(struct table *table, const json_t *object)
+{
+    const json_t *use = json_object_get(object, "cache");
+
+    add_text(table, object, "name");
+    add_number(table, use, "fresh");
+    add_number(table, use, "negative");
+    add_number(table, use, "refreshed");
+    add_number(table, use, "stale");
+    add_number(table, use, "missed");
+    add_number(table, use, "coalesced");
+    add_number(table, use, "not_retried");
+    add_number(table, use, "invalidated");
+}
+
+static void add_cache_stats(struct table *table, const json_t *cache)
+{
+    add_number(table, cache, "entries");
+    add_number(table, cache, "negative_entries");
+    add_number(table, cache, "bytes");
+    add_number(table, cache, "limit_bytes");
+    add_number(table, cache, "stored");
+    add_number(table, cache, "evicted");
+    add_number(table, cache, "expired");
+    add_number(table, cache, "refused");
+}
+
+static void print_cache_stats(const json_t *reply)
+{
+    static const char *const use_heads[] = {
+        "CACHED",  ">FRESH",     ">NEGATIVE",    ">REFRESHED",   ">STALE",
+        ">MISSED", ">COALESCED", ">NOT RETRIED", ">INVALIDATED", NULL};
+    static const char *const cache_heads[] = {">ENTRIES", ">NEGATIVE", ">BYTES",
+                                              ">LIMIT",   ">STORED",   ">EVICTED",
+                                              ">EXPIRED", ">REFUSED",  NULL};
+    struct table *cache = table_new(cache_heads);
+
+    print_rows(json_object_get(reply, "maps"), use_heads, add_use);
+    print_rows(json_object_get(reply, "sources"), use_heads, add_use);
+    add_cache_stats(cache, json_object_get(reply, "cache"));
+    table_print(cache, stdout);
+    putchar('\n');
+    table_free(cache);
+}
+
 static void add_client_stats(struct table *table, const json_t *clients)
 {
     add_number(table, clients, "connected");
@@ -202,6 +260,7 @@ static void print_stats(const json_t *reply)
 
     print_rows(json_object_get(reply, "maps"), map_heads, add_map_stats);
     print_rows(json_object_get(reply, "sources"), source_heads, add_source_stats);
+    print_cache_stats(reply);
     add_client_stats(clients, json_object_get(reply, "clients"));
     table_print(clients, stdout);
     table_free(clients);
@@ -246,6 +305,31 @@ int report_run_stats(const struct ctl *ctl, int argc, char **argv)
 {
     (void)argv;
     return run(ctl, argc, "stats", print_stats);
+}
+
+int report_run_flush(const struct ctl *ctl, int argc, char **argv)
+{
+    json_t *request = NULL, *reply;
+    int status = CTL_YES;
+
+    if (argc > 2) {
+        ctl_complain("flush takes a map and a key at most: dictctl flush [MAP [KEY]]");
+        return CTL_USAGE;
+    }
+    if (argc == 2) {
+        request = ctl_question("flush", argv[0], slice_str(argv[1]));
+    } else {
+        request = ctl_request("flush");
+        if (argc == 1)
+            admin_set_text(request, "map", argv[0]);
+    }
+    reply = ctl_ask(ctl, request, &status);
+    if (reply == NULL)
+        return status;
+    if (ctl->json)
+        ctl_print_json(reply);
+    json_decref(reply);
+    return CTL_YES;
 }
 
 int report_run_reload(const struct ctl *ctl, int argc, char **argv)

@@ -1,5 +1,5 @@
 /*
- * report - dictctl status, stats and reload. Threads: one.
+ * report - dictctl status, stats, flush and reload. Threads: one.
  */
 #ifndef DICTD_DICTCTL_REPORT_H
 #define DICTD_DICTCTL_REPORT_H
@@ -9,5 +9,6 @@
 ctl_command_fn report_run_status;
 ctl_command_fn report_run_stats;
 ctl_command_fn report_run_reload;
+ctl_command_fn report_run_flush;
 
 #endif

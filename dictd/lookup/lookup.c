@@ -15,13 +15,27 @@
 #include "dictd/base/clock.h"
 #include "dictd/base/mem.h"
 #include "dictd/lookup/combine.h"
+#include "dictd/lookup/flight.h"
 
-enum { REASON_LIMIT = 200 }; /* Postfix logs the first 200 bytes (dict_sockmap.c) */
+enum {
+    REASON_LIMIT = 200,     /* Postfix logs the first 200 bytes (dict_sockmap.c) */
+    CLIENT_WAITS_MS = 1800, /* RFC 8767, section 5: client response timer */
+    DUE_MAX = 2 * KEYWALK_MAX_CANDIDATES
+};
+
+/* Something that was used, and is to be asked for again behind the answer. */
+struct due {
+    struct source_ref *ref;
+    struct slice key;
+};
 
 struct lookup_room {
     struct loop *loop;
     struct keywalk *walk;
     struct buf value; /* of an answer given at once: united values, or a reason */
+    struct due due[DUE_MAX];
+    size_t n_due;
+    size_t n_counted; /* hits that walk_at_once used before it met what is not known */
 };
 
 enum cell_state { CELL_UNKNOWN, CELL_ASKED, CELL_KNOWN };
@@ -30,6 +44,8 @@ enum cell_state { CELL_UNKNOWN, CELL_ASKED, CELL_KNOWN };
 struct cell {
     enum cell_state state;
     enum answer_status status;
+    enum lookup_from from;
+    bool due;
     size_t text_at, text_len; /* in lookup->texts */
 };
 
@@ -38,14 +54,12 @@ struct candidate {
     enum keywalk_step step;
 };
 
-/* A call to one source that is under way. */
+/* What is asked of one source. Its seats are the candidates. */
 struct ask {
+    struct flight_asker asker; /* must be first */
     struct lookup *lookup;
     size_t source;
-    struct source_request *request; /* NULL: none under way */
     uint64_t started_us;
-    size_t n;
-    size_t candidates[KEYWALK_MAX_CANDIDATES];
 };
 
 struct lookup {
@@ -55,6 +69,9 @@ struct lookup {
     lookup_done_fn *done;
     void *ctx;
     struct loop_timer *timer;
+    uint64_t started_ms;
+    size_t n_counted; /* see lookup_room */
+    bool hurries;     /* what is asked for may be taken from what the cache has from before */
     struct buf texts; /* keys and values */
     struct candidate candidates[KEYWALK_MAX_CANDIDATES];
     size_t n_candidates;
@@ -113,13 +130,57 @@ static struct answer count(struct map *map, struct answer answer)
 
 /* --- at once --- */
 
-static bool peek(struct source_ref *ref, struct slice key, struct answer *out)
+/* What is known of a key, and how. */
+struct known {
+    struct answer answer;
+    enum lookup_from from;
+    struct cache_hit hit; /* FROM_CACHE */
+};
+
+/* What the source knows at once is newer than what the cache has. */
+static bool recall(struct lookup_room *room, struct map *map, struct source_ref *ref,
+                   struct slice key, struct known *out)
 {
-    if (ref->type->peek == NULL || !ref->type->peek(ref->source, key, out))
+    if (ref->type->peek != NULL && ref->type->peek(ref->source, key, &out->answer)) {
+        ref->stats.asked++;
+        ref->stats.answers[out->answer.status]++;
+        out->from = LOOKUP_FROM_MEMORY;
+        return true;
+    }
+    if (ref->flights == NULL)
         return false;
-    ref->stats.asked++;
-    ref->stats.answers[out->status]++;
-    return true;
+    flights_recall(ref->flights, map, key, loop_now_ms(room->loop), &out->hit);
+    out->from = LOOKUP_FROM_CACHE;
+    out->answer = out->hit.answer;
+    return out->hit.state == CACHE_FRESH || out->hit.state == CACHE_REFRESH;
+}
+
+static bool is_due(const struct known *known)
+{
+    return known->from == LOOKUP_FROM_CACHE && known->hit.state == CACHE_REFRESH;
+}
+
+static void note_due(struct lookup_room *room, struct source_ref *ref, struct slice key)
+{
+    if (room->n_due < DUE_MAX)
+        room->due[room->n_due++] = (struct due){ref, key};
+}
+
+/* One call for all that is due of a source. */
+static void refresh_due(struct lookup_room *room, struct map *map)
+{
+    struct slice keys[DUE_MAX];
+    size_t i, j, n;
+
+    for (i = 0; i < map->n_sources && room->n_due > 0; i++) {
+        for (j = n = 0; j < room->n_due && n < KEYWALK_MAX_CANDIDATES; j++) {
+            if (room->due[j].ref == map->sources[i])
+                keys[n++] = room->due[j].key;
+        }
+        if (n > 0)
+            flights_refresh(map->sources[i]->flights, map, keys, n);
+    }
+    room->n_due = 0;
 }
 
 static bool is_failure(const struct answer *answer)
@@ -132,13 +193,21 @@ static bool is_failure(const struct answer *answer)
 static bool candidate_at_once(struct lookup_room *room, struct map *map, struct slice key,
                               struct answer *out)
 {
+    struct known known;
     size_t i;
 
     if (map->combine == MAP_COMBINE_UNION)
         buf_clear(&room->value);
     for (i = 0; i < map->n_sources; i++) {
-        if (!peek(map->sources[i], key, out))
+        if (!recall(room, map, map->sources[i], key, &known))
             return false;
+        *out = known.answer;
+        if (known.from == LOOKUP_FROM_CACHE) {
+            flights_count_hit(map->sources[i]->flights, map, &known.hit);
+            room->n_counted++;
+        }
+        if (is_due(&known))
+            note_due(room, map->sources[i], key);
         if (is_failure(out)) {
             *out = failure(&room->value, map, map->sources[i]->name, out->status, out->text);
             return true;
@@ -161,6 +230,7 @@ static bool walk_at_once(struct lookup_room *room, struct map *map, struct slice
     struct keywalk_candidate candidate;
 
     *out = answer_not_found();
+    room->n_due = room->n_counted = 0;
     keywalk_start(room->walk, map->rules, map->search, map->idn, key);
     while (out->status == ANSWER_NOT_FOUND && keywalk_next(room->walk, &candidate)) {
         if (!candidate_at_once(room, map, candidate.key, out))
@@ -198,43 +268,80 @@ static size_t keep_text(struct lookup *lookup, struct slice text)
     return at;
 }
 
-static void fill(struct lookup *lookup, size_t candidate, size_t source, struct answer answer,
-                 bool from_memory, uint64_t elapsed_us)
+static void show(struct lookup *lookup, size_t candidate, size_t source,
+                 const struct known *known, bool coalesced, uint64_t elapsed_us)
+{
+    const struct cell *cell = cell_at(lookup, candidate, source);
+    bool from_cache = known->from == LOOKUP_FROM_CACHE;
+    const struct lookup_step step = {
+        .key = key_of(lookup, candidate),
+        .step = lookup->candidates[candidate].step,
+        .source = lookup->map->sources[source]->name,
+        .from = known->from,
+        .cache = from_cache ? known->hit.state : CACHE_MISS,
+        .age_ms = from_cache ? known->hit.age_ms : 0,
+        .ttl_ms = from_cache ? known->hit.ttl_ms : 0,
+        .coalesced = coalesced,
+        .elapsed_us = elapsed_us,
+        .answer = {cell->status, text_at(lookup, cell->text_at, cell->text_len)},
+    };
+
+    lookup->trace.fn(lookup->trace.ctx, &step);
+}
+
+static void fill(struct lookup *lookup, size_t candidate, size_t source,
+                 const struct known *known, bool coalesced, uint64_t elapsed_us)
 {
     struct cell *cell = cell_at(lookup, candidate, source);
 
     cell->state = CELL_KNOWN;
-    cell->status = answer.status;
-    cell->text_at = keep_text(lookup, answer.text);
-    cell->text_len = answer.text.len;
-    if (lookup->trace.fn != NULL) {
-        const struct lookup_step step = {
-            .key = key_of(lookup, candidate),
-            .step = lookup->candidates[candidate].step,
-            .source = lookup->map->sources[source]->name,
-            .from_memory = from_memory,
-            .elapsed_us = elapsed_us,
-            .answer = {answer.status, text_at(lookup, cell->text_at, cell->text_len)},
-        };
-
-        lookup->trace.fn(lookup->trace.ctx, &step);
-    }
+    cell->status = known->answer.status;
+    cell->from = known->from;
+    cell->due = is_due(known);
+    cell->text_at = keep_text(lookup, known->answer.text);
+    cell->text_len = known->answer.text.len;
+    if (lookup->trace.fn != NULL)
+        show(lookup, candidate, source, known, coalesced, elapsed_us);
 }
 
-/* True when the cell is known, if need be by asking the source's memory now. */
+/* True when the cell is known, if need be by looking now. */
 static bool know(struct lookup *lookup, size_t candidate, size_t source)
 {
     struct cell *cell = cell_at(lookup, candidate, source);
-    struct answer answer;
+    struct known known;
     uint64_t started_us;
 
     if (cell->state != CELL_UNKNOWN)
         return cell->state == CELL_KNOWN;
     started_us = lookup->trace.fn != NULL ? clock_monotonic_us() : 0;
-    if (!peek(lookup->map->sources[source], key_of(lookup, candidate), &answer))
+    if (!recall(lookup->room, lookup->map, lookup->map->sources[source],
+                key_of(lookup, candidate), &known))
         return false;
-    fill(lookup, candidate, source, answer, true,
+    if (known.from == LOOKUP_FROM_CACHE && lookup->n_counted > 0)
+        lookup->n_counted--;
+    else if (known.from == LOOKUP_FROM_CACHE)
+        flights_count_hit(lookup->map->sources[source]->flights, lookup->map, &known.hit);
+    fill(lookup, candidate, source, &known, false,
          lookup->trace.fn != NULL ? clock_monotonic_us() - started_us : 0);
+    return true;
+}
+
+/* What the cache has from before, in the place of a failure or of nothing yet. */
+static bool use_stale(struct lookup *lookup, size_t candidate, size_t source)
+{
+    struct source_ref *ref = lookup->map->sources[source];
+    struct known known = {.from = LOOKUP_FROM_CACHE};
+
+    if (ref->flights == NULL)
+        return false;
+    flights_recall(ref->flights, lookup->map, key_of(lookup, candidate),
+                   loop_now_ms(lookup->room->loop), &known.hit);
+    if (known.hit.state == CACHE_MISS)
+        return false;
+    flights_count_hit(ref->flights, lookup->map, &known.hit);
+    known.answer = known.hit.answer;
+    fill(lookup, candidate, source, &known, false, 0);
+    cell_at(lookup, candidate, source)->due = false;
     return true;
 }
 
@@ -252,14 +359,19 @@ static enum verdict judge_candidate(struct lookup *lookup, size_t candidate, str
         struct cell *cell;
         struct slice text;
 
-        if (!know(lookup, candidate, i)) {
+        if (!know(lookup, candidate, i) &&
+            !(lookup->hurries && use_stale(lookup, candidate, i))) {
             *wait_source = i;
             return VERDICT_WAIT;
         }
         cell = cell_at(lookup, candidate, i);
+        if (cell->status == ANSWER_TEMP || cell->status == ANSWER_PERM)
+            use_stale(lookup, candidate, i);
         text = text_at(lookup, cell->text_at, cell->text_len);
         if (cell->status == ANSWER_TEMP || cell->status == ANSWER_PERM) {
-            *out = failure(value, map, map->sources[i]->name, cell->status, text);
+            *out = failure(value, map,
+                           cell->from == LOOKUP_FROM_REFUSAL ? NULL : map->sources[i]->name,
+                           cell->status, text);
             return VERDICT_ENDED;
         }
         if (cell->status != ANSWER_FOUND)
@@ -296,10 +408,9 @@ static enum verdict judge(struct lookup *lookup, struct buf *value, struct answe
 
 /* --- asking --- */
 
-static void on_answers(void *ctx, const struct answer *answers, size_t n);
-
 /* How many candidates can still matter to this source: none past the first one where another
- * source has something to say, and not that one either when the other comes before it (first). */
+ * source has something to say, and not that one either when the other comes before it (first).
+ */
 static size_t candidates_that_matter(struct lookup *lookup, size_t source)
 {
     size_t candidate, other;
@@ -317,57 +428,72 @@ static size_t candidates_that_matter(struct lookup *lookup, size_t source)
     return lookup->n_candidates;
 }
 
-static void ask_source(struct lookup *lookup, size_t source, size_t from)
+static void fill_refused(struct lookup *lookup, struct ask *ask, enum flight_verdict verdict,
+                         const size_t *candidates, size_t n)
 {
-    struct source_ref *ref = lookup->map->sources[source];
+    struct source_ref *ref = lookup->map->sources[ask->source];
+    const bool is_full = verdict == FLIGHT_FULL;
+    const struct known known = {
+        .answer = answer_temp(is_full ? "too many lookups wait for its sources"
+                                      : flights_last_error(ref->flights)),
+        .from = is_full ? LOOKUP_FROM_REFUSAL : LOOKUP_FROM_NO_RETRY,
+    };
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        if (ask->asker.seats[candidates[i]].flight == NULL)
+            fill(lookup, candidates[i], ask->source, &known, false, 0);
+    }
+    if (is_full)
+        lookup->map->stats.refused++;
+}
+
+/* True: some of it may not be asked now, which is known then. */
+static bool ask_source(struct lookup *lookup, size_t source, size_t from)
+{
     struct ask *ask = &lookup->asks[source];
     struct slice keys[KEYWALK_MAX_CANDIDATES];
+    size_t candidates[KEYWALK_MAX_CANDIDATES], n = 0;
     size_t i, end = candidates_that_matter(lookup, source);
+    enum flight_verdict verdict;
 
-    if (ask->request != NULL || ref->type->lookup == NULL)
-        return;
-    ask->n = 0;
-    for (i = from; i < end; i++) {
-        if (know(lookup, i, source))
+    for (i = from; i < end && ask->asker.flights != NULL; i++) {
+        if (know(lookup, i, source) || cell_at(lookup, i, source)->state != CELL_UNKNOWN)
             continue;
         cell_at(lookup, i, source)->state = CELL_ASKED;
-        ask->candidates[ask->n++] = i;
+        keys[n] = key_of(lookup, i);
+        candidates[n++] = i;
     }
-    if (ask->n == 0)
-        return;
-    for (i = 0; i < ask->n; i++)
-        keys[i] = key_of(lookup, ask->candidates[i]);
-    ref->stats.asked += ask->n;
-    ref->stats.batches++;
+    if (n == 0)
+        return false;
     ask->started_us = clock_monotonic_us();
-    ask->request = ref->type->lookup(ref->source, keys, ask->n, on_answers, ask);
+    verdict = flights_ask(&ask->asker, lookup->map, keys, candidates, n);
+    if (verdict == FLIGHT_UNDER_WAY)
+        return false;
+    fill_refused(lookup, ask, verdict, candidates, n);
+    return true;
 }
 
 /* first: the source that the walk waits for. union: all that have not spoken, at once. */
-static void ask(struct lookup *lookup, size_t candidate, size_t source)
+static bool ask(struct lookup *lookup, size_t candidate, size_t source)
 {
+    bool refused = false;
     size_t i;
 
-    if (lookup->map->combine == MAP_COMBINE_FIRST) {
-        ask_source(lookup, source, candidate);
-        return;
-    }
+    if (lookup->map->combine == MAP_COMBINE_FIRST)
+        return ask_source(lookup, source, candidate);
     for (i = source; i < lookup->map->n_sources; i++)
-        ask_source(lookup, i, candidate);
+        refused = ask_source(lookup, i, candidate) || refused;
+    return refused;
 }
 
-static void lookup_free(struct lookup *lookup)
+static void lookup_free(struct lookup *lookup, enum flight_leaving why)
 {
     size_t i;
 
-    for (i = 0; i < lookup->map->n_sources; i++) {
-        struct ask *under_way = &lookup->asks[i];
-
-        if (under_way->request != NULL)
-            lookup->map->sources[i]->type->cancel(under_way->request);
-    }
+    for (i = 0; i < lookup->map->n_sources; i++)
+        flights_leave(&lookup->asks[i].asker, why);
     loop_timer_free(lookup->timer);
-    lookup->map->in_flight--;
     map_unref(lookup->map);
     buf_fini(&lookup->texts);
     free(lookup->asks);
@@ -375,73 +501,130 @@ static void lookup_free(struct lookup *lookup)
     free(lookup);
 }
 
+/* Behind an answer that was made with what will not last much longer. */
+static void refresh_cells(struct lookup *lookup)
+{
+    size_t i, j;
+
+    lookup->room->n_due = 0;
+    for (i = 0; i < lookup->n_candidates; i++) {
+        for (j = 0; j < lookup->map->n_sources; j++) {
+            if (cell_at(lookup, i, j)->due)
+                note_due(lookup->room, lookup->map->sources[j], key_of(lookup, i));
+        }
+    }
+    refresh_due(lookup->room, lookup->map);
+}
+
 /* The answer outlives the lookup for the time of done, so that done may do as it likes. */
-static void finish(struct lookup *lookup, struct answer answer)
+static void finish(struct lookup *lookup, struct answer answer, enum flight_leaving why)
 {
     lookup_done_fn *done = lookup->done;
     void *ctx = lookup->ctx;
 
     count(lookup->map, answer);
-    lookup_free(lookup);
+    refresh_cells(lookup);
+    lookup_free(lookup, why);
     done(ctx, &answer);
 }
 
-static void proceed(struct lookup *lookup)
+/* Judges, and asks for what is missing. True: the outcome is in *answer, its text in value. */
+static bool advance(struct lookup *lookup, struct buf *value, struct answer *answer)
 {
-    struct buf value = {NULL, 0, 0};
-    struct answer answer;
     size_t candidate, source;
 
-    if (judge(lookup, &value, &answer, &candidate, &source) == VERDICT_ENDED)
-        finish(lookup, answer);
-    else
-        ask(lookup, candidate, source);
+    while (judge(lookup, value, answer, &candidate, &source) != VERDICT_ENDED) {
+        if (!ask(lookup, candidate, source))
+            return false;
+    }
+    return true;
+}
+
+static void on_answered(struct flight_asker *asker, size_t candidate,
+                        const struct answer *answer)
+{
+    struct ask *ask = (struct ask *)asker;
+    struct lookup *lookup = ask->lookup;
+
+    if (answer == NULL) {
+        cell_at(lookup, candidate, ask->source)->state = CELL_UNKNOWN;
+    } else {
+        const struct known known = {.answer = *answer, .from = LOOKUP_FROM_BACKEND};
+
+        fill(lookup, candidate, ask->source, &known, asker->seats[candidate].joined,
+             clock_monotonic_us() - ask->started_us);
+    }
+}
+
+static void on_settled(struct flight_asker *asker)
+{
+    struct lookup *lookup = ((struct ask *)asker)->lookup;
+    struct buf value = {NULL, 0, 0};
+    struct answer answer;
+
+    if (advance(lookup, &value, &answer))
+        finish(lookup, answer, FLIGHT_GONE);
     buf_fini(&value);
 }
 
-static void on_answers(void *ctx, const struct answer *answers, size_t n)
+/* True: what the cache has from before reaches an outcome, in *answer. */
+static bool judge_in_a_hurry(struct lookup *lookup, struct buf *value, struct answer *answer)
 {
-    struct ask *under_way = ctx;
-    struct lookup *lookup = under_way->lookup;
-    struct source_ref *ref = lookup->map->sources[under_way->source];
-    uint64_t elapsed_us = clock_monotonic_us() - under_way->started_us;
-    size_t i;
+    size_t candidate, source;
+    enum verdict verdict;
 
-    ref->stats.batch_us += elapsed_us;
-    if (elapsed_us > ref->stats.batch_max_us)
-        ref->stats.batch_max_us = elapsed_us;
-    under_way->request = NULL;
-    for (i = 0; i < under_way->n; i++) {
-        size_t candidate = under_way->candidates[i];
-
-        if (i < n) {
-            ref->stats.answers[answers[i].status]++;
-            fill(lookup, candidate, under_way->source, answers[i], false, elapsed_us);
-        } else {
-            cell_at(lookup, candidate, under_way->source)->state = CELL_UNKNOWN;
-        }
-    }
-    proceed(lookup);
+    lookup->hurries = true;
+    verdict = judge(lookup, value, answer, &candidate, &source);
+    lookup->hurries = false;
+    return verdict == VERDICT_ENDED;
 }
 
-static void on_timeout(void *ctx)
+static struct answer timed_out(struct lookup *lookup, struct buf *value)
 {
-    struct lookup *lookup = ctx;
     struct map *map = lookup->map;
-    struct buf value = {NULL, 0, 0};
-    char cause[64];
     const char *slow = NULL;
+    char cause[64];
     size_t i;
 
     for (i = 0; i < map->n_sources && slow == NULL; i++) {
-        if (lookup->asks[i].request != NULL)
+        if (lookup->asks[i].asker.waiting > 0)
             slow = map->sources[i]->name;
     }
     snprintf(cause, sizeof cause, "no answer within %llu ms",
              (unsigned long long)map->timeout_ms);
-    map->stats.timeouts++;
-    finish(lookup, failure(&value, map, slow, ANSWER_TEMP, slice_str(cause)));
+    return failure(value, map, slow, ANSWER_TEMP, slice_str(cause));
+}
+
+static void on_timer(void *ctx)
+{
+    struct lookup *lookup = ctx;
+    uint64_t waited_ms = loop_now_ms(lookup->room->loop) - lookup->started_ms;
+    bool is_last = waited_ms >= lookup->map->timeout_ms;
+    struct buf value = {NULL, 0, 0};
+    struct answer answer;
+
+    if (judge_in_a_hurry(lookup, &value, &answer)) {
+        finish(lookup, answer, is_last ? FLIGHT_TIMEOUT : FLIGHT_KEEP);
+    } else if (is_last) {
+        lookup->map->stats.timeouts++;
+        finish(lookup, timed_out(lookup, &value), FLIGHT_TIMEOUT);
+    } else {
+        loop_timer_arm(lookup->timer, lookup->map->timeout_ms - waited_ms);
+    }
     buf_fini(&value);
+}
+
+/* Half way, a look at what the cache has from before, where it may serve. */
+static void start_timer(struct lookup *lookup)
+{
+    uint64_t timeout_ms = lookup->map->timeout_ms;
+    const struct cache_policy *policy = &lookup->map->policy;
+    bool may_be_stale = policy->stale_ttl_ms > 0 && policy->ttl_ms > 0;
+
+    lookup->started_ms = loop_now_ms(lookup->room->loop);
+    lookup->timer = loop_timer_new(lookup->room->loop, on_timer, lookup);
+    loop_timer_arm(lookup->timer,
+                   may_be_stale && timeout_ms > CLIENT_WAITS_MS ? CLIENT_WAITS_MS : timeout_ms);
 }
 
 static struct lookup *lookup_new(struct lookup_room *room, struct map *map, struct slice key)
@@ -452,7 +635,6 @@ static struct lookup *lookup_new(struct lookup_room *room, struct map *map, stru
 
     lookup->room = room;
     lookup->map = map_ref(map);
-    map->in_flight++;
     keywalk_start(room->walk, map->rules, map->search, map->idn, key);
     while (keywalk_next(room->walk, &candidate)) {
         lookup->candidates[lookup->n_candidates++] = (struct candidate){
@@ -466,6 +648,9 @@ static struct lookup *lookup_new(struct lookup_room *room, struct map *map, stru
     for (i = 0; i < map->n_sources; i++) {
         lookup->asks[i].lookup = lookup;
         lookup->asks[i].source = i;
+        lookup->asks[i].asker.flights = map->sources[i]->flights;
+        lookup->asks[i].asker.answered = on_answered;
+        lookup->asks[i].asker.settled = on_settled;
     }
     return lookup;
 }
@@ -474,31 +659,28 @@ struct lookup *lookup_start(struct lookup_room *room, struct map *map, struct sl
                             const struct lookup_trace *trace, struct answer *at_once)
 {
     struct lookup *lookup;
-    size_t candidate, source;
 
     map->stats.lookups++;
     if (trace == NULL && walk_at_once(room, map, key, at_once)) {
         map->stats.at_once++;
         count(map, *at_once);
+        if (room->n_due > 0)
+            refresh_due(room, map);
         return NULL;
     }
     lookup = lookup_new(room, map, key);
     if (trace != NULL)
         lookup->trace = *trace;
-    if (judge(lookup, &room->value, at_once, &candidate, &source) == VERDICT_ENDED) {
-        map->stats.at_once++;
-    } else if (map->in_flight > map->max_in_flight) {
-        map->stats.refused++;
-        *at_once = failure(&room->value, map, NULL, ANSWER_TEMP,
-                           slice_str("too many lookups wait for its sources"));
-    } else {
-        lookup->timer = loop_timer_new(room->loop, on_timeout, lookup);
-        loop_timer_arm(lookup->timer, map->timeout_ms);
-        ask(lookup, candidate, source);
+    else
+        lookup->n_counted = room->n_counted;
+    if (!advance(lookup, &room->value, at_once)) {
+        start_timer(lookup);
         return lookup;
     }
+    map->stats.at_once++;
     count(map, *at_once);
-    lookup_free(lookup);
+    refresh_cells(lookup);
+    lookup_free(lookup, FLIGHT_GONE);
     return NULL;
 }
 
@@ -510,5 +692,5 @@ void lookup_expect(struct lookup *lookup, lookup_done_fn *done, void *ctx)
 
 void lookup_cancel(struct lookup *lookup)
 {
-    lookup_free(lookup);
+    lookup_free(lookup, FLIGHT_GONE);
 }

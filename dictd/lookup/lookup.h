@@ -16,10 +16,15 @@
  *                     and a failure is never NOT_FOUND.
  *   nothing is left   NOT_FOUND.
  *
- * Sources that know at once (peek) are asked first and cost no allocation: such
+ * What a source knows at once (peek), or the cache has, costs no allocation: such
  * a lookup ends inside lookup_start. Otherwise all candidates that can still
- * matter go to the back end in one call, and the lookup waits, at most
- * MAP_timeout, then TEMP.
+ * matter go to the back end in one call (flight.h), and the lookup waits.
+ *
+ * When a source fails, is left alone after a failure, may not be asked for
+ * MAP_max_in_flight, or is silent for 1.8 s (RFC 8767, section 5), presences that
+ * the cache has from before serve for MAP_stale_ttl, absences never do; and where
+ * they do not reach the outcome, it is TEMP: for a silent source after
+ * MAP_timeout.
  *
  * Order does not depend on timing: an answer that comes early waits for those
  * before it in the order above.
@@ -46,14 +51,25 @@ void lookup_room_free(struct lookup_room *room);
 /* answer's text is borrowed until done returns. */
 typedef void lookup_done_fn(void *ctx, const struct answer *answer);
 
+enum lookup_from {
+    LOOKUP_FROM_MEMORY, /* the source knew at once */
+    LOOKUP_FROM_CACHE,
+    LOOKUP_FROM_BACKEND,
+    LOOKUP_FROM_REFUSAL, /* the back end was not asked: MAP_max_in_flight */
+    LOOKUP_FROM_NO_RETRY /* nor here: it had failed a moment ago */
+};
+
 /* What `dictctl explain` sees: called for each answer of a source that was used, in order of
  * time. key and answer are borrowed until it returns. */
 struct lookup_step {
     struct slice key;
     enum keywalk_step step;
-    const char *source;  /* type:argument */
-    bool from_memory;    /* peek, or a call to the back end */
-    uint64_t elapsed_us; /* of the call that brought it; one call may bring several */
+    const char *source; /* type:argument */
+    enum lookup_from from;
+    enum cache_state cache;  /* FROM_CACHE: never MISS */
+    uint64_t age_ms, ttl_ms; /* FROM_CACHE */
+    bool coalesced;          /* FROM_BACKEND: by a query that was under way */
+    uint64_t elapsed_us;     /* until it was there; one call may bring several */
     struct answer answer;
 };
 typedef void lookup_trace_fn(void *ctx, const struct lookup_step *step);

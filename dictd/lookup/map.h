@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dictd/lookup/cache.h"
 #include "dictd/lookup/keywalk.h"
 #include "dictd/lookup/source_ref.h"
 #include "dictd/loop/loop.h"
@@ -29,15 +30,17 @@ struct map_options {
     unsigned search; /* KEYWALK_ bits */
     bool idn;
     uint64_t timeout_ms;  /* of one lookup, all sources together */
-    size_t max_in_flight; /* lookups that wait for a source at once */
+    size_t max_in_flight; /* queries to the sources at once */
+    struct cache_policy policy;
 };
 
 struct map_stats {
     uint64_t lookups;
     uint64_t answers[4]; /* by enum answer_status */
     uint64_t timeouts;   /* of the TEMPs: MAP_timeout passed */
-    uint64_t refused;    /* of the TEMPs: MAP_max_in_flight was reached */
+    uint64_t refused;    /* queries that MAP_max_in_flight did not let out */
     uint64_t at_once;    /* answered without waiting for a back end */
+    struct cache_use use;
 };
 
 struct map {
@@ -47,11 +50,12 @@ struct map {
     bool idn;
     uint64_t timeout_ms;
     size_t max_in_flight;
+    struct cache_policy policy;
     const struct keywalk_rules *rules; /* borrowed; see map_new */
     struct source_ref **sources;       /* a reference to each */
     size_t n_sources;
 
-    size_t in_flight;
+    size_t in_flight; /* queries */
     struct map_stats stats;
     unsigned refs;
     void (*on_free)(void *ctx); /* lets go of what rules belong to */

@@ -13,7 +13,9 @@
  *   peek   answers at once from memory, or says "don't know" (false). Costs no
  *          allocation. A source that always knows has only this.
  *   lookup asks the back end for all keys of one walk at once, so that one
- *          round trip can carry them.
+ *          round trip can carry them. What it brings is cached (flight.h, cache.h).
+ *
+ * and can say what has changed (watch).
  *
  * Promises of every source:
  *   - done fires exactly once per lookup: never before lookup has returned,
@@ -69,6 +71,25 @@ struct source_status {
     unsigned connections;   /* open to the back end; 0 where that means nothing */
 };
 
+/*
+ * A source that can tell what changes says so through its feed, from the loop:
+ *
+ *   ready        from now on every change will be told
+ *   changed      what was said of this key may be true no more
+ *   changed_all  what was said of any key
+ *   lost         changes may be missed from now on, until ready again
+ *
+ * Before ready is said for the first time, and after lost, nothing is promised:
+ * a source that was lost need not say what changed meanwhile, for the cache
+ * trusts only what was asked for since ready.
+ */
+struct source_feed {
+    void (*ready)(void *ctx);
+    void (*changed)(void *ctx, struct slice key);
+    void (*changed_all)(void *ctx);
+    void (*lost)(void *ctx);
+};
+
 struct source_type {
     const char *name; /* the word before the colon in MAP_sources */
 
@@ -91,6 +112,9 @@ struct source_type {
                                      source_done_fn *done,
                                      void *ctx); /* NULL: peek knows all */
     void (*cancel)(struct source_request *request);
+    /* Called once, after open; feed and ctx stay until close. Tells nothing before it has
+     * returned. NULL: the source cannot. */
+    void (*watch)(struct source *source, const struct source_feed *feed, void *ctx);
     void (*status)(const struct source *source, struct source_status *out);
     void (*close)(struct source *source); /* no request of it is under way */
 };

@@ -4,10 +4,11 @@
 #include <stdlib.h>
 
 #include "dictd/base/mem.h"
+#include "dictd/lookup/flight.h"
 
 struct source_ref *source_ref_new(const struct source_type *type, const char *name,
-                                  const struct source_env *env, void *loaded,
-                                  void (*on_free)(void *ctx), void *on_free_ctx)
+                                  const struct source_env *env, struct cache *cache,
+                                  void *loaded, void (*on_free)(void *ctx), void *on_free_ctx)
 {
     struct source_ref *ref = mem_zalloc(sizeof *ref);
 
@@ -17,6 +18,8 @@ struct source_ref *source_ref_new(const struct source_type *type, const char *na
     ref->on_free = on_free;
     ref->on_free_ctx = on_free_ctx;
     ref->source = type->open(env, ref->name, loaded);
+    if (ref->source->type->lookup != NULL)
+        ref->flights = flights_new(env->loop, cache, ref);
     return ref;
 }
 
@@ -30,6 +33,7 @@ void source_ref_unref(struct source_ref *ref)
 {
     if (ref == NULL || --ref->refs > 0)
         return;
+    flights_free(ref->flights);
     ref->type->close(ref->source);
     if (ref->on_free != NULL)
         ref->on_free(ref->on_free_ctx);

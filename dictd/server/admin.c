@@ -11,6 +11,7 @@
 #include "dictd/base/clock.h"
 #include "dictd/base/conf.h"
 #include "dictd/base/mem.h"
+#include "dictd/lookup/flush.h"
 #include "dictd/protocol/admin.h"
 #include "dictd/protocol/netstring.h"
 #include "dictd/server/admin_report.h"
@@ -153,6 +154,33 @@ static json_t *candidates_of(const struct map *map, unsigned search, bool idn, s
     return array;
 }
 
+static void set_origin(json_t *object, const struct lookup_step *step)
+{
+    static const char *const froms[] = {
+        [LOOKUP_FROM_MEMORY] = "memory",     [LOOKUP_FROM_CACHE] = "cache",
+        [LOOKUP_FROM_BACKEND] = "backend",   [LOOKUP_FROM_REFUSAL] = "refusal",
+        [LOOKUP_FROM_NO_RETRY] = "no_retry",
+    };
+    static const char *const states[] = {
+        [CACHE_MISS] = "miss",
+        [CACHE_FRESH] = "fresh",
+        [CACHE_REFRESH] = "refresh",
+        [CACHE_STALE] = "stale",
+    };
+    bool is_negative = step->answer.status == ANSWER_NOT_FOUND && step->cache == CACHE_FRESH;
+
+    admin_set_text(object, "from", froms[step->from]);
+    if (step->from == LOOKUP_FROM_MEMORY)
+        return;
+    admin_set_text(object, "cache", is_negative ? "negative" : states[step->cache]);
+    if (step->from == LOOKUP_FROM_CACHE) {
+        admin_set(object, "age_ms", json_integer((json_int_t)step->age_ms));
+        admin_set(object, "ttl_ms", json_integer((json_int_t)step->ttl_ms));
+    }
+    if (step->coalesced)
+        admin_set(object, "coalesced", json_true());
+}
+
 static void on_step(void *ctx, const struct lookup_step *step)
 {
     struct admin_session *session = ctx;
@@ -161,7 +189,7 @@ static void on_step(void *ctx, const struct lookup_step *step)
     admin_set_bytes(object, "key", step->key);
     admin_set_text(object, "step", step_name(step->step));
     admin_set_text(object, "source", step->source);
-    admin_set_text(object, "from", step->from_memory ? "memory" : "backend");
+    set_origin(object, step);
     admin_set_answer(object, &step->answer);
     admin_set(object, "elapsed_us", json_integer((json_int_t)step->elapsed_us));
     admin_append(session->steps, object);
@@ -277,6 +305,38 @@ static void do_candidates(struct admin_session *session, const json_t *request)
 
 /* --- the other commands --- */
 
+static void do_flush(struct admin_session *session, const json_t *request)
+{
+    const struct site *site = session->env->site(session->env->ctx);
+    bool has_key =
+        json_object_get(request, "key") != NULL || json_object_get(request, "key_hex") != NULL;
+    const json_t *name = json_object_get(request, "map");
+    struct buf key = {NULL, 0, 0};
+    struct map *map;
+    size_t i;
+
+    if (name == NULL && !has_key) {
+        for (i = 0; i < site->n_maps; i++)
+            flush_map(site->maps[i]);
+    } else if (has_key) {
+        map = question_map(session, request, &key);
+        if (map != NULL)
+            flush_key(map, buf_slice(&key));
+        buf_fini(&key);
+        if (map == NULL)
+            return;
+    } else {
+        map = json_is_string(name) ? site_find_map(site, slice_str(json_string_value(name)))
+                                   : NULL;
+        if (map == NULL) {
+            fail_no_map(session, json_is_string(name) ? json_string_value(name) : "");
+            return;
+        }
+        flush_map(map);
+    }
+    admin_set(session->reply, "flushed", json_true());
+}
+
 static void do_status(struct admin_session *session, const json_t *request)
 {
     (void)request;
@@ -316,6 +376,7 @@ static const struct command {
 } commands[] = {
     {"lookup", do_lookup}, {"explain", do_explain}, {"candidates", do_candidates},
     {"status", do_status}, {"stats", do_stats},     {"reload", do_reload},
+    {"flush", do_flush},
 };
 
 static void run(struct admin_session *session, const json_t *request)
@@ -335,7 +396,7 @@ static void run(struct admin_session *session, const json_t *request)
     }
     fail(session,
          "this daemon does not know the command; it knows lookup, explain, candidates, "
-         "status, stats and reload",
+         "status, stats, flush and reload",
          true);
 }
 

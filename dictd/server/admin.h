@@ -35,6 +35,7 @@ struct admin_env {
     void *ctx;                             /* of the functions below */
     const struct site *(*site)(void *ctx); /* as of now */
     const struct connections *(*clients)(void *ctx);
+    const struct cache *(*cache)(void *ctx);
     /* Begins a reload, or joins the one under way; done is called from the loop, unless
      * reload_forget(ctx, done_ctx) came first. */
     void (*reload)(void *ctx, admin_reload_fn *done, void *done_ctx);

@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include "dictd/lookup/flight.h"
 #include "dictd/protocol/admin.h"
 
 static void set_count(json_t *object, const char *name, uint64_t value)
@@ -34,6 +35,42 @@ static void set_answers(json_t *object, const uint64_t answers[4])
     set_count(object, "not_found", answers[ANSWER_NOT_FOUND]);
     set_count(object, "temp", answers[ANSWER_TEMP]);
     set_count(object, "perm", answers[ANSWER_PERM]);
+}
+
+static void set_use(json_t *object, const struct cache_use *use)
+{
+    json_t *cache = admin_object();
+
+    set_count(cache, "fresh", use->fresh);
+    set_count(cache, "negative", use->negative);
+    set_count(cache, "refreshed", use->refreshed);
+    set_count(cache, "stale", use->stale);
+    set_count(cache, "missed", use->missed);
+    set_count(cache, "coalesced", use->coalesced);
+    set_count(cache, "not_retried", use->not_retried);
+    set_count(cache, "invalidated", use->invalidated);
+    admin_set(object, "cache", cache);
+}
+
+static json_t *cache_report(const struct admin_env *env)
+{
+    json_t *object = admin_object();
+    struct cache_stats stats = {0};
+
+    if (env->cache != NULL)
+        cache_get_stats(env->cache(env->ctx), &stats);
+    set_count(object, "entries", stats.entries);
+    set_count(object, "negative_entries", stats.negative_entries);
+    set_count(object, "bytes", stats.bytes);
+    set_count(object, "limit_bytes", stats.limit_bytes);
+    set_count(object, "negative_bytes", stats.negative_bytes);
+    set_count(object, "negative_limit_bytes", stats.negative_limit_bytes);
+    set_count(object, "stored", stats.stored);
+    set_count(object, "evicted", stats.evicted);
+    set_count(object, "expired", stats.expired);
+    set_count(object, "invalidated", stats.invalidated);
+    set_count(object, "refused", stats.refused);
+    return object;
 }
 
 /* --- status --- */
@@ -74,6 +111,9 @@ static json_t *map_status(const struct map *map)
     set_count(object, "timeout_ms", map->timeout_ms);
     set_count(object, "in_flight", map->in_flight);
     set_count(object, "max_in_flight", map->max_in_flight);
+    set_count(object, "cache_ttl_ms", map->policy.ttl_ms);
+    set_count(object, "negative_cache_ttl_ms", map->policy.negative_ttl_ms);
+    set_count(object, "stale_ttl_ms", map->policy.stale_ttl_ms);
     return object;
 }
 
@@ -101,6 +141,14 @@ static json_t *source_status(const struct admin_env *env, const struct source_re
     admin_set_text(object, "last_error", status.last_error);
     set_count(object, "entries", status.entries);
     set_count(object, "connections", status.connections);
+    if (ref->flights != NULL) {
+        struct flights_status flights;
+
+        flights_get_status(ref->flights, &flights);
+        set_count(object, "in_flight", flights.queries);
+        set_count(object, "no_retry_ms", flights.no_retry_ms);
+        admin_set(object, "feed_ready", json_boolean(flights.feed_ready));
+    }
     set_latency(object, ref);
     return object;
 }
@@ -158,6 +206,7 @@ void admin_report_status(const struct admin_env *env, json_t *reply)
     admin_set_text(reply, "config", site->settings->path);
     admin_set(reply, "maps", maps);
     admin_set(reply, "sources", sources);
+    admin_set(reply, "cache", cache_report(env));
     admin_set(reply, "clients", client_status(env, site->settings));
     admin_set(reply, "endpoints", endpoints_of(site->settings));
 }
@@ -174,6 +223,7 @@ static json_t *map_stats(const struct map *map)
     set_count(object, "timeouts", map->stats.timeouts);
     set_count(object, "refused", map->stats.refused);
     set_count(object, "at_once", map->stats.at_once);
+    set_use(object, &map->stats.use);
     return object;
 }
 
@@ -185,6 +235,7 @@ static json_t *source_stats(const struct source_ref *ref)
     set_count(object, "asked", ref->stats.asked);
     set_answers(object, ref->stats.answers);
     set_count(object, "batches", ref->stats.batches);
+    set_use(object, &ref->stats.use);
     set_latency(object, ref);
     return object;
 }
@@ -216,5 +267,6 @@ void admin_report_stats(const struct admin_env *env, json_t *reply)
     set_count(reply, "uptime_ms", age_ms(env, env->started_ms));
     admin_set(reply, "maps", maps);
     admin_set(reply, "sources", sources);
+    admin_set(reply, "cache", cache_report(env));
     admin_set(reply, "clients", client_stats(env->clients(env->ctx)));
 }

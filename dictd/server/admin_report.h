@@ -3,9 +3,12 @@
  *
  * status  {"version", "uptime_ms", "config",
  *          "maps": [{"name", "sources": [name], "combine": "first|union",
- *                    "search": [step], "idn", "timeout_ms", "in_flight", "max_in_flight"}],
+ *                    "search": [step], "idn", "timeout_ms", "in_flight", "max_in_flight",
+ *                    "cache_ttl_ms", "negative_cache_ttl_ms", "stale_ttl_ms"}],
  *          "sources": [{"name", "up", "since", "for_ms", "last_error", "entries",
- *                       "connections", "latency_avg_us", "latency_max_us"}],
+ *                       "connections", "latency_avg_us", "latency_max_us",
+ *                       "in_flight", "no_retry_ms", "feed_ready"}],
+ *          "cache": {as in stats},
  *          "clients": {"connected", "max_clients", "idle_timeout_ms", "request_timeout_ms"},
  *          "endpoints": [{"protocol": "socketmap|tcp_table|http|admin", "endpoint", "map"}]}
  *
@@ -15,13 +18,19 @@
  *
  * stats   {"uptime_ms",
  *          "maps": [{"name", "lookups", "found", "not_found", "temp", "perm",
- *                    "timeouts", "refused", "at_once"}],
+ *                    "timeouts", "refused", "at_once", "cache": use}],
  *          "sources": [{"name", "asked", "found", "not_found", "temp", "perm",
- *                       "batches", "latency_avg_us", "latency_max_us"}],
+ *                       "batches", "latency_avg_us", "latency_max_us", "cache": use}],
+ *          "cache": {"entries", "negative_entries", "bytes", "limit_bytes",
+ *                    "negative_bytes", "negative_limit_bytes", "stored", "evicted",
+ *                    "expired", "invalidated", "refused"},
  *          "clients": {"connected", "accepted", "refused", "bad", "idle_closed",
  *                      "request_timeouts"}}
  *
- *          see lookup/map.h, lookup/source_ref.h and server/connection.h for
+ *          use is {"fresh", "negative", "refreshed", "stale", "missed", "coalesced",
+ *          "not_retried", "invalidated"}: struct cache_use. The source members from
+ *          in_flight on are there for sources with a back end only.
+ *          see lookup/map.h, lookup/cache.h, lookup/source_ref.h and server/connection.h for
  *          what each counts. Maps keep their counts over a reload; a source
  *          that could not be taken over begins anew.
  *

@@ -32,6 +32,7 @@ struct http_env {
     void *ctx;
     const struct site *(*site)(void *ctx);
     const struct connections *(*clients)(void *ctx);
+    const struct cache *(*cache)(void *ctx);
     bool (*ending)(void *ctx);
 };
 

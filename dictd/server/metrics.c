@@ -36,8 +36,8 @@ static void add_label(struct buf *out, const char *text)
     }
 }
 
-static void sample(struct buf *out, const char *name, const char *label, const char *label_value,
-                   const char *status, double value)
+static void sample(struct buf *out, const char *name, const char *label,
+                   const char *label_value, const char *status, double value)
 {
     buf_printf(out, "dictd_%s{%s=\"", name, label);
     add_label(out, label_value);
@@ -61,11 +61,11 @@ static void map_metrics(const struct site *site, struct buf *out)
     for (i = 0; i < site->n_maps; i++)
         sample(out, "map_timeouts_total", "map", site->maps[i]->name, NULL,
                (double)site->maps[i]->stats.timeouts);
-    head(out, "map_refused_total", "counter", "Lookups over MAP_max_in_flight.");
+    head(out, "map_refused_total", "counter", "Queries over MAP_max_in_flight.");
     for (i = 0; i < site->n_maps; i++)
         sample(out, "map_refused_total", "map", site->maps[i]->name, NULL,
                (double)site->maps[i]->stats.refused);
-    head(out, "map_in_flight", "gauge", "Lookups that wait for a source.");
+    head(out, "map_in_flight", "gauge", "Queries to sources under way.");
     for (i = 0; i < site->n_maps; i++)
         sample(out, "map_in_flight", "map", site->maps[i]->name, NULL,
                (double)site->maps[i]->in_flight);
@@ -91,7 +91,8 @@ static void source_metrics(const struct site *site, struct buf *out)
     for (i = 0; i < site->n_sources; i++)
         sample(out, "source_entries", "source", site->sources[i]->name, NULL,
                (double)status_of(site->sources[i]).entries);
-    head(out, "source_answers_total", "counter", "Answers to single keys, by source and outcome.");
+    head(out, "source_answers_total", "counter",
+         "Answers to single keys, by source and outcome.");
     for (i = 0; i < site->n_sources; i++) {
         for (j = 0; j < N_STATUSES; j++)
             sample(out, "source_answers_total", "source", site->sources[i]->name, statuses[j],
@@ -101,7 +102,8 @@ static void source_metrics(const struct site *site, struct buf *out)
     for (i = 0; i < site->n_sources; i++) {
         const struct source_ref *ref = site->sources[i];
 
-        sample(out, "source_seconds_count", "source", ref->name, NULL, (double)ref->stats.batches);
+        sample(out, "source_seconds_count", "source", ref->name, NULL,
+               (double)ref->stats.batches);
         sample(out, "source_seconds_sum", "source", ref->name, NULL,
                (double)ref->stats.batch_us / 1e6);
     }
@@ -114,11 +116,62 @@ static void client_metrics(const struct connections *clients, struct buf *out)
     plain(out, "clients", "gauge", "Clients connected.", connections_count(clients));
     plain(out, "clients_accepted_total", "counter", "Clients accepted.", stats->accepted);
     plain(out, "clients_refused_total", "counter", "Clients over max_clients.", stats->refused);
-    plain(out, "clients_bad_total", "counter", "Clients closed for what they sent.", stats->bad);
+    plain(out, "clients_bad_total", "counter", "Clients closed for what they sent.",
+          stats->bad);
     plain(out, "clients_idle_closed_total", "counter", "Clients closed for their silence.",
           stats->idle_closed);
     plain(out, "clients_request_timeouts_total", "counter",
           "Clients closed in the middle of a request.", stats->request_timeouts);
+}
+
+static void add_use(struct buf *out, const char *name, const char *label, const char *value,
+                    const struct cache_use *use)
+{
+    const struct {
+        const char *status;
+        uint64_t n;
+    } rows[] = {
+        {"fresh", use->fresh},
+        {"negative", use->negative},
+        {"refreshed", use->refreshed},
+        {"stale", use->stale},
+        {"missed", use->missed},
+        {"coalesced", use->coalesced},
+        {"not_retried", use->not_retried},
+        {"invalidated", use->invalidated},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof rows / sizeof *rows; i++)
+        sample(out, name, label, value, rows[i].status, (double)rows[i].n);
+}
+
+static void cache_metrics(const struct metrics_input *input, struct buf *out)
+{
+    const struct site *site = input->site;
+    struct cache_stats stats = {0};
+    size_t i;
+
+    if (input->cache != NULL)
+        cache_get_stats(input->cache, &stats);
+    plain(out, "cache_bytes", "gauge", "Memory that the cache takes.", stats.bytes);
+    plain(out, "cache_limit_bytes", "gauge", "cache_size.", stats.limit_bytes);
+    plain(out, "cache_negative_bytes", "gauge", "The part of absences.", stats.negative_bytes);
+    plain(out, "cache_entries", "gauge", "Entries in the cache.", stats.entries);
+    plain(out, "cache_negative_entries", "gauge", "Absences among them.",
+          stats.negative_entries);
+    plain(out, "cache_stored_total", "counter", "Answers put in the cache.", stats.stored);
+    plain(out, "cache_evicted_total", "counter", "Entries dropped for want of room.",
+          stats.evicted);
+    plain(out, "cache_expired_total", "counter", "Entries dropped that served no more.",
+          stats.expired);
+    head(out, "map_cache_total", "counter", "What the cache did for keys, by map.");
+    for (i = 0; i < site->n_maps; i++)
+        add_use(out, "map_cache_total", "map", site->maps[i]->name, &site->maps[i]->stats.use);
+    head(out, "source_cache_total", "counter", "What the cache did for keys, by source.");
+    for (i = 0; i < site->n_sources; i++)
+        add_use(out, "source_cache_total", "source", site->sources[i]->name,
+                &site->sources[i]->stats.use);
 }
 
 void metrics_prometheus(const struct metrics_input *input, struct buf *out)
@@ -129,6 +182,7 @@ void metrics_prometheus(const struct metrics_input *input, struct buf *out)
           (input->now_ms - input->started_ms) / 1000);
     map_metrics(input->site, out);
     source_metrics(input->site, out);
+    cache_metrics(input, out);
     client_metrics(input->clients, out);
 }
 
@@ -236,8 +290,9 @@ void metrics_page(const struct metrics_input *input, struct buf *out)
     const struct connection_stats *stats = connections_stats(input->clients);
 
     buf_add_str(out, page_head);
-    buf_printf(out, "<h1>postfix-dictd %s</h1><p>Up for %llu s. %zu clients connected, %llu "
-                    "accepted, %llu refused.</p>",
+    buf_printf(out,
+               "<h1>postfix-dictd %s</h1><p>Up for %llu s. %zu clients connected, %llu "
+               "accepted, %llu refused.</p>",
                input->version, (unsigned long long)((input->now_ms - input->started_ms) / 1000),
                connections_count(input->clients), (unsigned long long)stats->accepted,
                (unsigned long long)stats->refused);

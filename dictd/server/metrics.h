@@ -16,6 +16,7 @@
 struct metrics_input {
     const struct site *site;
     const struct connections *clients;
+    const struct cache *cache;
     const char *version;
     uint64_t now_ms, started_ms; /* of loop_now_ms */
 };

@@ -25,10 +25,12 @@ enum {
     ADMIN_CLIENTS = 32,
     DRAIN_CHECK_MS = 20,
     DRAIN_LIMIT_MS = 10000,
+    CACHE_JITTER_PERCENT = 10,
     SPARE_DESCRIPTORS = 128 /* besides clients: listeners, back ends, files */
 };
 
-/* What the sessions of one tcp_table map share. Kept to the end: connections outlive reloads. */
+/* What the sessions of one tcp_table map share. Kept to the end: connections outlive reloads.
+ */
 struct tcp_map {
     SLIST_ENTRY(tcp_map) link;
     struct server *server;
@@ -43,6 +45,7 @@ struct server {
     struct worker_pool *workers, *files;
     struct source_env source_env;
     struct lookup_room *room;
+    struct cache *cache;
     struct site *site;
     struct connections *clients, *admins;
     struct endpoints *endpoints;
@@ -116,7 +119,8 @@ static struct tcp_map *tcp_map_get(struct server *server, const char *name)
 {
     struct tcp_map *tcp_map;
 
-    SLIST_FOREACH (tcp_map, &server->tcp_maps, link) {
+    SLIST_FOREACH(tcp_map, &server->tcp_maps, link)
+    {
         if (strcmp(tcp_map->name, name) == 0)
             return tcp_map;
     }
@@ -137,7 +141,8 @@ static void on_client(void *ctx, enum endpoint_kind kind, const char *map, int f
         connections_add(server->clients, fd, lookup_session_make, &server->socketmap_env);
         break;
     case ENDPOINT_TCP_TABLE:
-        connections_add(server->clients, fd, lookup_session_make, &tcp_map_get(server, map)->env);
+        connections_add(server->clients, fd, lookup_session_make,
+                        &tcp_map_get(server, map)->env);
         break;
     case ENDPOINT_ADMIN:
         connections_add(server->admins, fd, admin_session_make, &server->admin_env);
@@ -170,8 +175,8 @@ static const struct endpoints_hooks endpoints_hooks = {
 /* --- settings in force --- */
 
 /*
- * Clients never get the last descriptors: a name service or a back end that cannot open its files
- * may well call that "not found".
+ * Clients never get the last descriptors: a name service or a back end that cannot open its
+ * files may well call that "not found".
  */
 static struct connection_limits client_limits(struct server *server,
                                               const struct settings *settings)
@@ -195,7 +200,8 @@ static void warn_of_fixed(struct server *server, const struct settings *settings
 {
     const struct settings *before = server->site->settings;
 
-    if (strcmp(before->user, settings->user) != 0 || strcmp(before->group, settings->group) != 0)
+    if (strcmp(before->user, settings->user) != 0 ||
+        strcmp(before->group, settings->group) != 0)
         log_warn(server->log, "%s: user and group take effect at the next start only",
                  settings->path);
 }
@@ -220,7 +226,9 @@ static bool apply(void *ctx, struct site_plan *plan, const struct endpoints_plan
     connections_set_limits(server->clients, &limits);
     limits.max_clients = ADMIN_CLIENTS;
     connections_set_limits(server->admins, &limits);
-    server->site = site_open(plan, &server->source_env, before);
+    cache_set_limits(server->cache, settings->cache_size_bytes,
+                     settings->negative_cache_percent);
+    server->site = site_open(plan, &server->source_env, server->cache, before);
     site_free(before);
     return true;
 }
@@ -235,6 +243,11 @@ static const struct site *admin_site(void *ctx)
 static const struct connections *admin_clients(void *ctx)
 {
     return ((const struct server *)ctx)->clients;
+}
+
+static const struct cache *admin_cache(void *ctx)
+{
+    return ((const struct server *)ctx)->cache;
 }
 
 static void admin_reload(void *ctx, admin_reload_fn *done, void *done_ctx)
@@ -342,14 +355,27 @@ static void make_environments(struct server *server)
         .ctx = server,
         .site = admin_site,
         .clients = admin_clients,
+        .cache = admin_cache,
         .reload = admin_reload,
         .reload_forget = admin_reload_forget,
     };
 }
 
-struct server *server_new(struct loop *loop, struct log *log, const struct server_options *options,
-                          struct site_plan *plan, const struct activation *passed,
-                          struct buf *err)
+static struct cache *open_cache(struct server *server, const struct settings *settings)
+{
+    const struct cache_options options = {
+        .limit_bytes = settings->cache_size_bytes,
+        .negative_percent = settings->negative_cache_percent,
+        .jitter_percent = CACHE_JITTER_PERCENT,
+        .seed = hash_seed_new(),
+    };
+
+    return cache_new(&options, loop_now_ms(server->loop));
+}
+
+struct server *server_new(struct loop *loop, struct log *log,
+                          const struct server_options *options, struct site_plan *plan,
+                          const struct activation *passed, struct buf *err)
 {
     const struct settings *settings = site_plan_settings(plan);
     struct connection_limits limits, admin_limits;
@@ -366,6 +392,7 @@ struct server *server_new(struct loop *loop, struct log *log, const struct serve
         .ctx = server,
         .site = admin_site,
         .clients = admin_clients,
+        .cache = admin_cache,
         .ending = is_ending,
     };
     server->http = http_new(&server->http_env);
@@ -385,9 +412,10 @@ struct server *server_new(struct loop *loop, struct log *log, const struct serve
     admin_limits = limits;
     admin_limits.max_clients = ADMIN_CLIENTS;
     server->admins = connections_new(loop, log, &admin_session_ops, &admin_limits);
-    server->site = site_open(plan, &server->source_env, NULL);
-    server->reload = reload_new(server->files, log, options->config_path, options->types, apply,
-                                server);
+    server->cache = open_cache(server, settings);
+    server->site = site_open(plan, &server->source_env, server->cache, NULL);
+    server->reload =
+        reload_new(server->files, log, options->config_path, options->types, apply, server);
     server->hup = loop_signal_new(loop, SIGHUP, on_hup, server);
     server->term = loop_signal_new(loop, SIGTERM, on_term, server);
     server->interrupt = loop_signal_new(loop, SIGINT, on_term, server);
@@ -417,6 +445,7 @@ bool server_free(struct server *server)
     http_free(server->http);
     reload_free(server->reload);
     site_free(server->site);
+    cache_free(server->cache);
     lookup_room_free(server->room);
     quiet = worker_pool_free(server->workers);
     quiet &= worker_pool_free(server->files);

@@ -419,6 +419,7 @@ void settings_free(struct settings *settings)
     for (size_t i = 0; i < settings->n_maps; i++)
         fini_map(&settings->maps[i]);
     free(settings->maps);
+    free(settings->cache_file);
     free(settings->allowed_clients);
     free(settings->path);
     free(settings->socket_owner);

@@ -21,6 +21,7 @@
 
 #include "dictd/base/buf.h"
 #include "dictd/base/log.h"
+#include "dictd/lookup/cache.h"
 #include "dictd/lookup/map.h"
 
 enum endpoint_family { ENDPOINT_UNIX, ENDPOINT_INET };
@@ -56,6 +57,7 @@ struct map_settings {
     bool idn;
     uint64_t timeout_ms;
     size_t max_in_flight;
+    struct cache_policy policy;
     unsigned line; /* of MAP_sources, for errors found later */
 };
 
@@ -73,6 +75,9 @@ struct settings {
     size_t max_clients;
     uint64_t client_idle_timeout_ms;
     uint64_t client_request_timeout_ms;
+    size_t cache_size_bytes;
+    unsigned negative_cache_percent;
+    char *cache_file; /* "" for none */
     struct map_settings *maps;
     size_t n_maps;
     char *local_domains;         /* "postconf", or a list; "" for none */

@@ -59,6 +59,26 @@ static bool parse_count(struct reading *reading, const char *value, void *base)
     return true;
 }
 
+static bool parse_size(struct reading *reading, const char *value, void *base)
+{
+    size_t *out = field(reading, base);
+    uint64_t bytes;
+
+    if (!units_parse_size_bytes(value, &bytes, reading->why))
+        return faulty(reading);
+    if (bytes > reading->row->max)
+        return fail(reading, slice_str(value), " is too much: at most 16G");
+    if (bytes > 0 && bytes < reading->row->min)
+        return fail(reading, slice_str(value), " is too little: at least 64K, or 0 for none");
+    *out = (size_t)bytes;
+    return true;
+}
+
+static bool parse_percent(struct reading *reading, const char *value, void *base)
+{
+    return units_parse_percent(value, field(reading, base), reading->why) || faulty(reading);
+}
+
 static bool parse_mode(struct reading *reading, const char *value, void *base)
 {
     mode_t *out = field(reading, base);
@@ -143,6 +163,15 @@ static bool parse_account(struct reading *reading, const char *value, void *base
     if (strpbrk(value, " \t\r\n,:/") != NULL)
         return fail(reading, slice_str(value), " is not one name or number");
     return set_text(reading, strcasecmp(value, "none") == 0 ? "" : value, base);
+}
+
+static bool parse_file(struct reading *reading, const char *value, void *base)
+{
+    bool is_none = value[0] == '\0' || strcasecmp(value, "none") == 0;
+
+    if (!is_none && value[0] != '/')
+        return fail(reading, slice_str(value), ": a file's name has to begin with \"/\"");
+    return set_text(reading, is_none ? "" : value, base);
 }
 
 static bool parse_directory(struct reading *reading, const char *value, void *base)
@@ -383,6 +412,9 @@ const struct parameter settings_globals[] = {
     {GLOBAL("client_idle_timeout", "300s"), parse_time, AT(client_idle_timeout_ms), .min = 1000},
     {GLOBAL("client_request_timeout", "30s"), parse_time, AT(client_request_timeout_ms), .min = 1000},
     {GLOBAL("maps", ""), .parse = NULL},
+    {GLOBAL("cache_size", "64M"), parse_size, AT(cache_size_bytes), .min = CACHE_LEAST_BYTES, .max = UINT64_C(16) << 30},
+    {GLOBAL("negative_cache_share", "25%"), parse_percent, AT(negative_cache_percent)},
+    {GLOBAL("cache_file", "none"), parse_file, AT(cache_file)},
     {GLOBAL("local_domains", "postconf"), parse_domains, AT(local_domains)},
     {GLOBAL("recipient_delimiter", "postconf"), parse_delimiter, AT(recipient_delimiter)},
     {GLOBAL("owner_request_special", "postconf"), parse_postconf_bool, AT(owner_request_special)},
@@ -403,6 +435,11 @@ const struct parameter settings_per_map[] = {
     {PER_MAP("idn", "no"), parse_bool, MAP_AT(idn)},
     {PER_MAP("timeout", "5s"), parse_time, MAP_AT(timeout_ms), .min = 1000},
     {PER_MAP("max_in_flight", "1000"), parse_count, MAP_AT(max_in_flight), .min = 1, .max = 1000000},
+    {PER_MAP("cache_ttl", "300s"), parse_time, MAP_AT(policy.ttl_ms)},
+    {PER_MAP("negative_cache_ttl", "60s"), parse_time, MAP_AT(policy.negative_ttl_ms)},
+    {PER_MAP("stale_ttl", "1d"), parse_time, MAP_AT(policy.stale_ttl_ms)},
+    {PER_MAP("refresh_ahead", "10%"), parse_percent, MAP_AT(policy.refresh_percent)},
+    {PER_MAP("feed_ttl", "1d"), parse_time, MAP_AT(policy.feed_ttl_ms)},
     {.name = NULL}
 };
 /* clang-format on */

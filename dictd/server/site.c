@@ -233,6 +233,7 @@ static struct map *open_map(const struct site *site, const struct map_settings *
         .idn = settings->idn,
         .timeout_ms = settings->timeout_ms,
         .max_in_flight = settings->max_in_flight,
+        .policy = settings->policy,
     };
     struct map *map;
     size_t i;
@@ -255,7 +256,7 @@ static void inherit_stats(struct map *map, const struct site *old)
 }
 
 struct site *site_open(struct site_plan *plan, const struct source_env *env,
-                       const struct site *old)
+                       struct cache *cache, const struct site *old)
 {
     struct site *site = mem_zalloc(sizeof *site);
     size_t i;
@@ -268,7 +269,7 @@ struct site *site_open(struct site_plan *plan, const struct source_env *env,
         struct source_ref *ref = take_over(planned, old, site->rules);
 
         if (ref == NULL)
-            ref = source_ref_new(planned->type, planned->name, env, planned->loaded,
+            ref = source_ref_new(planned->type, planned->name, env, cache, planned->loaded,
                                  on_rules_unused, site_rules_ref(site->rules));
         site->sources[site->n_sources++] = ref;
         free(planned->name);

@@ -21,6 +21,7 @@
 
 #include "dictd/base/buf.h"
 #include "dictd/base/log.h"
+#include "dictd/lookup/cache.h"
 #include "dictd/lookup/map.h"
 #include "dictd/lookup/source.h"
 #include "dictd/server/bind.h"
@@ -44,9 +45,9 @@ struct site_plan *site_plan_load(const char *path, const struct source_type *con
 void site_plan_free(struct site_plan *plan); /* of one that was not opened */
 const struct settings *site_plan_settings(const struct site_plan *plan);
 
-/* Takes plan. old may be NULL; it is not freed. */
+/* Takes plan. cache may be NULL. old may be NULL; it is not freed. */
 struct site *site_open(struct site_plan *plan, const struct source_env *env,
-                       const struct site *old);
+                       struct cache *cache, const struct site *old);
 void site_free(struct site *site);
 
 /* The map of that name, or NULL. */

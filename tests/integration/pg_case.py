@@ -10,6 +10,8 @@ import time
 from daemon import BUILD, PATIENCE_S, SETTLED, Case, free_port, until, write
 from pg import PASSWORD
 
+# These tests are about the source itself.
+NO_CACHE = "default_cache_ttl = 0\ndefault_negative_cache_ttl = 0\n"
 DICTCTL = os.path.join(BUILD, "dictctl")
 
 
@@ -66,6 +68,7 @@ class PgCase(Case):
                  "admin_listen = unix:%s\n" % daemon.admin,
                  "http_listen = %d\n" % daemon.http,
                  "maps = %s file\n" % " ".join(maps), "default_search = %s\n" % search,
+                 NO_CACHE,
                  "file_sources = texthash:%s\n" % table]
         for name, text in maps.items():
             path = os.path.join(daemon.dir, name + ".cf")

@@ -387,7 +387,7 @@ class Trouble(PgCase):
             table = d.write("t", "gregory@example.net gregory\n")
             path = pg.map_file(os.path.join(d.dir, "m.cf"), query_timeout="1s")
             d.configure(SETTLED + "socketmap_listen = unix:%s\nadmin_listen = unix:%s/admin\n"
-                        "maps = m file\ndefault_search = full\nm_sources = pgsql:%s\n"
+                        "maps = m file\ndefault_search = full\nm_sources = pgsql:%s\n" + NO_CACHE +
                         "file_sources = texthash:%s\nm_timeout = 20s\n"
                         % (d.socket, d.dir, path, table))
             d.start()

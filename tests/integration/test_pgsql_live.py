@@ -6,7 +6,7 @@ import time
 
 from daemon import main, replace, request, until, write
 from pg import ROLE, Postgres
-from pg_case import PgCase
+from pg_case import NO_CACHE, PgCase
 
 SHARED = None
 
@@ -73,7 +73,7 @@ class Live(PgCase):
         os.chmod(path, 0o600)
         d.configure("local_domains = example.net\nrecipient_delimiter = +\n"
                     "owner_request_special = yes\nsocketmap_listen = unix:%s\nmaps = m\n"
-                    "m_sources = pgsql:%s\n" % (d.socket, path))
+                    "m_sources = pgsql:%s\n%s" % (d.socket, path, NO_CACHE))
         d.start()
 
     def test_lookups_under_way_end_the_old_way(self):

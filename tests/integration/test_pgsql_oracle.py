@@ -106,6 +106,7 @@ class OracleCase(Case):
         daemon = self.daemon(None)
         daemon.configure(SETTLED + "socketmap_listen = unix:%s\nmaps = %s\n"
                          "default_search = full\ndefault_timeout = 60s\n"
+                         "default_cache_ttl = 0\ndefault_negative_cache_ttl = 0\n"
                          % (daemon.socket, " ".join(texts))
                          + "".join("%s_sources = pgsql:%s\n" % (name, self.put(name, text))
                                    for name, text in texts.items()))

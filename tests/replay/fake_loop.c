@@ -61,7 +61,8 @@ uint64_t loop_now_ms(const struct loop *loop)
     return loop->now_ms;
 }
 
-struct loop_io *loop_io_new(struct loop *loop, int fd, unsigned wanted, loop_io_fn *fn, void *ctx)
+struct loop_io *loop_io_new(struct loop *loop, int fd, unsigned wanted, loop_io_fn *fn,
+                            void *ctx)
 {
     (void)loop;
     (void)fd;
@@ -136,7 +137,8 @@ static struct loop_timer *next_due(struct loop *loop, uint64_t until_ms)
 {
     struct loop_timer *timer, *first = NULL;
 
-    LIST_FOREACH (timer, &loop->timers, link) {
+    LIST_FOREACH(timer, &loop->timers, link)
+    {
         if (!timer->armed || timer->at_ms > until_ms)
             continue;
         if (first == NULL || timer->at_ms < first->at_ms ||

@@ -28,6 +28,9 @@ struct fake_source {
     TAILQ_HEAD(request_list, source_request) requests;
     SLIST_HEAD(, known) known;
     size_t cancelled;
+    bool down;
+    const struct source_feed *feed;
+    void *feed_ctx;
 };
 
 static void *fake_load(const char *argument, const struct keywalk_rules *rules, struct log *log,
@@ -74,7 +77,8 @@ static bool fake_peek(struct source *source, struct slice key, struct answer *ou
     const struct known *known;
 
     *out = answer_not_found();
-    SLIST_FOREACH (known, &((struct fake_source *)source)->known, link) {
+    SLIST_FOREACH(known, &((struct fake_source *)source)->known, link)
+    {
         if (slice_eq_str(key, known->key)) {
             *out = (struct answer){known->status, slice_str(known->text)};
             break;
@@ -115,10 +119,18 @@ static void fake_cancel(struct source_request *request)
     request_free(request);
 }
 
+static void fake_watch(struct source *source, const struct source_feed *feed, void *ctx)
+{
+    struct fake_source *fake = (struct fake_source *)source;
+
+    fake->feed = feed;
+    fake->feed_ctx = ctx;
+}
+
 static void fake_status(const struct source *source, struct source_status *out)
 {
-    (void)source;
-    *out = (struct source_status){.up = true, .last_error = ""};
+    *out = (struct source_status){.up = !((const struct fake_source *)source)->down,
+                                  .last_error = ""};
 }
 
 static void fake_close(struct source *source)
@@ -145,6 +157,7 @@ const struct source_type fake_asked_type = {
     .same = fake_same,
     .lookup = fake_lookup,
     .cancel = fake_cancel,
+    .watch = fake_watch,
     .status = fake_status,
     .close = fake_close,
 };
@@ -203,4 +216,17 @@ size_t fake_source_cancelled(struct source *source)
 
     fake->cancelled = 0;
     return n;
+}
+
+void fake_source_set_up(struct source *source, bool up)
+{
+    ((struct fake_source *)source)->down = !up;
+}
+
+const struct source_feed *fake_source_feed(struct source *source, void **ctx)
+{
+    struct fake_source *fake = (struct fake_source *)source;
+
+    *ctx = fake->feed_ctx;
+    return fake->feed;
 }

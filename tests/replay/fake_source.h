@@ -21,6 +21,10 @@ char *fake_source_asked(struct source *source);
 /* Answers the oldest open request (or the newest); false when there is none. */
 bool fake_source_answer(struct source *source, bool newest, const struct answer *answers,
                         size_t n);
+/* What its status says; up at first. */
+void fake_source_set_up(struct source *source, bool up);
+/* What it was given by watch. */
+const struct source_feed *fake_source_feed(struct source *source, void **ctx);
 /* How many were cancelled since the last call. */
 size_t fake_source_cancelled(struct source *source);
 

@@ -9,6 +9,8 @@
  *   source NAME asked|known         a source; known ones answer by peek
  *   set SOURCE KEY STATUS[=TEXT]    what a known source says of a key
  *   map NAME sources=A,B [combine=union] [timeout=MS] [max_in_flight=N] [search=...]
+ *       [ttl=MS] [negative_ttl=MS] [stale_ttl=MS] [feed_ttl=MS] [refresh=PERCENT]
+ *                                   (all 0 unless given; there is no jitter)
  *                                   (again with the same NAME: a reload of it)
  *   unmap NAME                      a reload without it
  *   client NAME socketmap|tcp:MAP   a connection
@@ -23,13 +25,19 @@
  *   answer SOURCE STATUS[=TEXT]...  answers that request (answer-newest: the last one)
  *   cancelled SOURCE N              requests cancelled since last asked
  *   time MS                         the clock goes on
- *   stats MAP NAME=N...             lookups, found, not_found, temp, perm, timeouts, refused
+ *   flush MAP [KEY]                 dictctl flush
+ *   down SOURCE, up SOURCE          what its status says from now on; up at first
+ *   feed SOURCE ready|lost|changed_all|changed KEY
+ *   stats MAP NAME=N...             lookups, found, not_found, temp, perm, timeouts, refused,
+ *                                   at_once, fresh, negative, refreshed, stale, missed,
+ *                                   coalesced, not_retried
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dictd/base/mem.h"
+#include "dictd/lookup/flush.h"
 #include "dictd/lookup/lookup.h"
 #include "dictd/protocol/netstring.h"
 #include "dictd/protocol/socketmap.h"
@@ -58,6 +66,7 @@ struct play {
     unsigned failures;
     struct loop *loop;
     struct lookup_room *room;
+    struct cache *cache;
     struct local_domains *local;
     struct keywalk_rules rules;
     char delimiters[32];
@@ -71,7 +80,8 @@ struct play {
 
 static void fail(struct play *play, const char *what, const char *got, const char *want)
 {
-    fprintf(stderr, "%s:%u: %s: got \"%s\", want \"%s\"\n", play->path, play->line, what, got, want);
+    fprintf(stderr, "%s:%u: %s: got \"%s\", want \"%s\"\n", play->path, play->line, what, got,
+            want);
     play->failures++;
 }
 
@@ -209,16 +219,16 @@ static void do_reply(struct play *play, char **words)
     char *got;
 
     if (client->tcp) {
-        const char *end = client->out.len > 0 ? memchr(client->out.data, '\n', client->out.len)
-                                              : NULL;
+        const char *end =
+            client->out.len > 0 ? memchr(client->out.data, '\n', client->out.len) : NULL;
 
         if (end != NULL) {
             payload = slice_of(client->out.data, (size_t)(end - client->out.data));
             used = payload.len + 1;
         }
     } else if (client->out.len > 0 &&
-               netstring_decode(client->out.data, client->out.len, SOCKETMAP_REPLY_LIMIT, &payload,
-                                &used) != DECODE_OK) {
+               netstring_decode(client->out.data, client->out.len, SOCKETMAP_REPLY_LIMIT,
+                                &payload, &used) != DECODE_OK) {
         broken(play, "the reply is not a netstring");
     }
     got = used > 0 ? mem_strndup(payload.ptr, payload.len) : mem_strdup("(none)");
@@ -261,8 +271,9 @@ static void do_source(struct play *play, char **words)
 
     if (play->n_sources == NAMES)
         broken(play, "too many sources");
-    play->sources[play->n_sources++] = source_ref_new(
-        type, words[1], &env, type->load(words[1], &play->rules, NULL, &err), NULL, NULL);
+    play->sources[play->n_sources++] =
+        source_ref_new(type, words[1], &env, play->cache,
+                       type->load(words[1], &play->rules, NULL, &err), NULL, NULL);
 }
 
 static void do_set(struct play *play, char **words)
@@ -313,7 +324,8 @@ static void do_cancelled(struct play *play, char **words)
 {
     char got[24];
 
-    snprintf(got, sizeof got, "%zu", fake_source_cancelled(source_named(play, words[1])->source));
+    snprintf(got, sizeof got, "%zu",
+             fake_source_cancelled(source_named(play, words[1])->source));
     if (strcmp(got, words[2]) != 0)
         fail(play, "cancelled", got, words[2]);
 }
@@ -345,6 +357,61 @@ static unsigned parse_search(const struct play *play, char *text)
     return search;
 }
 
+static bool parse_policy(struct cache_policy *policy, const char *word)
+{
+    const struct {
+        const char *name;
+        uint64_t *to;
+    } options[] = {
+        {"ttl=", &policy->ttl_ms},
+        {"negative_ttl=", &policy->negative_ttl_ms},
+        {"stale_ttl=", &policy->stale_ttl_ms},
+        {"feed_ttl=", &policy->feed_ttl_ms},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof options / sizeof *options; i++) {
+        if (strncmp(word, options[i].name, strlen(options[i].name)) == 0) {
+            *options[i].to = strtoull(word + strlen(options[i].name), NULL, 10);
+            return true;
+        }
+    }
+    if (strncmp(word, "refresh=", 8) != 0)
+        return false;
+    policy->refresh_percent = (unsigned)strtoul(word + 8, NULL, 10);
+    return true;
+}
+
+static void do_flush(struct play *play, char **words, size_t n)
+{
+    struct map **map = map_named(play, words[1]);
+
+    if (map == NULL)
+        broken(play, "no such map");
+    if (n == 3)
+        flush_key(*map, slice_str(words[2]));
+    else
+        flush_map(*map);
+}
+
+static void do_feed(struct play *play, char **words, size_t n)
+{
+    void *ctx;
+    const struct source_feed *feed =
+        fake_source_feed(source_named(play, words[1])->source, &ctx);
+
+    if (strcmp(words[2], "ready") == 0)
+        feed->ready(ctx);
+    else if (strcmp(words[2], "lost") == 0)
+        feed->lost(ctx);
+    else if (strcmp(words[2], "changed_all") == 0)
+        feed->changed_all(ctx);
+    else if (strcmp(words[2], "changed") == 0 && n == 4)
+        feed->changed(ctx, slice_str(words[3]));
+    else
+        broken(play, "no such event of a feed");
+}
+
 static void do_map(struct play *play, char **words, size_t n)
 {
     struct map_options options = {
@@ -367,7 +434,7 @@ static void do_map(struct play *play, char **words, size_t n)
             options.max_in_flight = strtoul(words[i] + 14, NULL, 10);
         } else if (strncmp(words[i], "search=", 7) == 0) {
             options.search = parse_search(play, words[i] + 7);
-        } else {
+        } else if (!parse_policy(&options.policy, words[i])) {
             broken(play, "no such option of a map");
         }
     }
@@ -390,7 +457,8 @@ static void do_unmap(struct play *play, char **words)
     *place = play->maps[--play->n_maps];
 }
 
-static uint64_t stat_named(const struct play *play, const struct map_stats *stats, const char *name)
+static uint64_t stat_named(const struct play *play, const struct map_stats *stats,
+                           const char *name)
 {
     size_t i;
 
@@ -406,6 +474,20 @@ static uint64_t stat_named(const struct play *play, const struct map_stats *stat
         return stats->refused;
     if (strcmp(name, "at_once") == 0)
         return stats->at_once;
+    if (strcmp(name, "fresh") == 0)
+        return stats->use.fresh;
+    if (strcmp(name, "negative") == 0)
+        return stats->use.negative;
+    if (strcmp(name, "refreshed") == 0)
+        return stats->use.refreshed;
+    if (strcmp(name, "stale") == 0)
+        return stats->use.stale;
+    if (strcmp(name, "missed") == 0)
+        return stats->use.missed;
+    if (strcmp(name, "coalesced") == 0)
+        return stats->use.coalesced;
+    if (strcmp(name, "not_retried") == 0)
+        return stats->use.not_retried;
     broken(play, "no such counter");
     return 0;
 }
@@ -494,6 +576,12 @@ static void do_line(struct play *play, char **words, size_t n)
         do_cancelled(play, words);
     } else if (strcmp(verb, "time") == 0 && n == 2) {
         fake_loop_advance(play->loop, strtoull(words[1], NULL, 10));
+    } else if (strcmp(verb, "flush") == 0 && (n == 2 || n == 3)) {
+        do_flush(play, words, n);
+    } else if (strcmp(verb, "feed") == 0 && n >= 3) {
+        do_feed(play, words, n);
+    } else if ((strcmp(verb, "down") == 0 || strcmp(verb, "up") == 0) && n == 2) {
+        fake_source_set_up(source_named(play, words[1])->source, verb[0] == 'u');
     } else if (strcmp(verb, "stats") == 0 && n >= 3) {
         do_stats(play, words, n);
     } else {
@@ -563,6 +651,7 @@ static void play_free(struct play *play)
         map_unref(play->maps[i]);
     for (i = 0; i < play->n_sources; i++)
         source_ref_unref(play->sources[i]);
+    cache_free(play->cache);
     lookup_room_free(play->room);
     local_domains_free(play->local);
     loop_free(play->loop);
@@ -570,6 +659,7 @@ static void play_free(struct play *play)
 
 static unsigned replay(const char *path)
 {
+    const struct cache_options options = {1 << 20, 25, 0, {1, 2}};
     struct play play = {.path = path};
     FILE *file = fopen(path, "r");
     char line[4096], *words[WORDS];
@@ -580,6 +670,7 @@ static unsigned replay(const char *path)
     }
     play.loop = loop_new();
     play.room = lookup_room_new(play.loop);
+    play.cache = cache_new(&options, loop_now_ms(play.loop));
     play.local = local_domains_new();
     play.rules = (struct keywalk_rules){play.local, play.delimiters, false};
     while (fgets(line, sizeof line, file) != NULL) {

@@ -191,19 +191,19 @@ static void fixture_init(struct fixture *f)
 {
     static char path[] = "/etc/postfix-dictd/dictd.cf";
     const struct connection_limits limits = {100, 1000, 1000};
-    const struct source_env source_env = {.loop = NULL};
+    struct source_env source_env = {.loop = NULL};
 
     memset(f, 0, sizeof *f);
     cancelled = 0;
-    f->loop = loop_new();
+    f->loop = source_env.loop = loop_new();
     f->log = log_new("test_admin", LOG_LEVEL_ERROR, LOG_TARGET_STDERR);
     f->room = lookup_room_new(f->loop);
     f->clients = connections_new(f->loop, f->log, &admin_session_ops, &limits);
     f->rules = (struct keywalk_rules){NULL, "+", true};
     f->sources[0] =
-        source_ref_new(&memory_type, "memory:", &source_env, &memory_type, NULL, NULL);
+        source_ref_new(&memory_type, "memory:", &source_env, NULL, &memory_type, NULL, NULL);
     f->sources[1] =
-        source_ref_new(&later_type, "later:\xff", &source_env, &later_type, NULL, NULL);
+        source_ref_new(&later_type, "later:\xff", &source_env, NULL, &later_type, NULL, NULL);
     open_request = &((struct stand_in *)f->sources[1]->source)->request;
     f->maps[0] = make_map(f, "at_once", MAP_COMBINE_FIRST, f->sources, 1);
     f->maps[1] = make_map(f, "waits", MAP_COMBINE_FIRST, f->sources + 1, 1);
@@ -577,6 +577,41 @@ static void test_candidates(void)
     fixture_fini(&f);
 }
 
+/* --- flush --- */
+
+static void test_flush(void)
+{
+    static const char *const good[] = {
+        "{\"command\":\"flush\"}",
+        "{\"command\":\"flush\",\"map\":\"waits\"}",
+        "{\"command\":\"flush\",\"map\":\"waits\",\"key\":\"gregory+x@example.net\"}",
+        "{\"command\":\"flush\",\"map\":\"both\",\"key_hex\":\"ff\"}",
+    };
+    struct fixture f;
+    json_t *reply;
+    size_t i;
+
+    fixture_init(&f);
+    for (i = 0; i < sizeof good / sizeof *good; i++) {
+        reply = ask(&f, good[i]);
+        CU_ASSERT(json_is_true(json_object_get(reply, "flushed")));
+        json_decref(reply);
+    }
+    /* Two sources' maps and one, then one candidate list of three, of the one that is cached.
+     */
+    CU_ASSERT_EQUAL(f.maps[0]->stats.use.invalidated, 0);
+    CU_ASSERT_EQUAL(f.maps[1]->stats.use.invalidated, 4);
+    CU_ASSERT_EQUAL(f.maps[2]->stats.use.invalidated, 1);
+    reply = ask(&f, "{\"command\":\"flush\",\"map\":\"nosuch\"}");
+    UNIT_STR(string_at(reply, "error"),
+             "there is no map \"nosuch\"; the maps are at_once, waits, both");
+    json_decref(reply);
+    reply = ask(&f, "{\"command\":\"flush\",\"map\":\"nosuch\",\"key\":\"x\"}");
+    CU_ASSERT(strlen(string_at(reply, "error")) > 0);
+    json_decref(reply);
+    fixture_fini(&f);
+}
+
 /* --- the rest --- */
 
 static void test_status_and_stats(void)
@@ -682,7 +717,7 @@ static void test_bad_requests(void)
         "{\"command\":\"lookup\",\"map\":\"at_once\",\"key\":\"x\",\"key_hex\":\"00\"}",
         "{\"command\":\"explain\",\"map\":\"at_once\"}",
         "{\"command\":\"candidates\",\"map\":1,\"key\":\"x\"}",
-        "{\"command\":\"flush\"}",
+        "{\"command\":\"flush\",\"map\":7,\"key\":\"x\"}",
     };
     struct fixture f;
     size_t i;
@@ -891,6 +926,7 @@ int main(void)
                                  {"explain, waiting", test_explain_waits},
                                  {"candidates", test_candidates},
                                  {"status and stats", test_status_and_stats},
+                                 {"flush", test_flush},
                                  {"reload", test_reload},
                                  {"requests that make no sense", test_bad_requests},
                                  {"deep, wide and random requests", test_deep_and_wide},
