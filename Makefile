@@ -37,7 +37,7 @@ LIBS         := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lunistring -
 MAINS    := dictd/server/main.c
 LIB_SRC  := $(filter-out $(MAINS),$(wildcard dictd/base/*.c dictd/loop/*.c dictd/protocol/*.c \
               dictd/lookup/*.c dictd/server/*.c sources/*/*.c))
-CTL_SRC  := $(wildcard dictd/dictctl/*.c)
+CTL_SRC  := $(wildcard dictd/dictctl/*.c dictd/dictctl/*/*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 MAIN_OBJ := $(MAINS:%.c=$(BUILD)/obj/%.o)
 CTL_OBJ  := $(CTL_SRC:%.c=$(BUILD)/obj/%.o)

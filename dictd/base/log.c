@@ -16,6 +16,8 @@ struct log {
     const char *ident;
     atomic_int level;
     atomic_int target;
+    log_line_fn *divert; /* NULL: to the target */
+    void *divert_ctx;
 };
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
@@ -46,6 +48,12 @@ void log_free(struct log *log)
     free(log);
 }
 
+void log_divert(struct log *log, log_line_fn *fn, void *ctx)
+{
+    log->divert = fn;
+    log->divert_ctx = ctx;
+}
+
 bool log_wants(const struct log *log, enum log_level level)
 {
     return (int)level <= atomic_load_explicit(&log->level, memory_order_relaxed);
@@ -59,6 +67,11 @@ static void log_line(struct log *log, enum log_level level, const char *format, 
 
     if (!log_wants(log, level))
         return;
+    if (log->divert != NULL) {
+        vsnprintf(line, sizeof line, format, ap);
+        log->divert(log->divert_ctx, level, line);
+        return;
+    }
     if (atomic_load(&log->target) == LOG_TARGET_SYSLOG) {
         vsyslog(syslog_levels[level], format, ap);
         return;

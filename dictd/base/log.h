@@ -24,6 +24,10 @@ struct log *log_new(const char *ident, enum log_level level, enum log_target tar
 void log_set(struct log *log, enum log_level level, enum log_target target);
 void log_free(struct log *log);
 
+/* Lines go to fn in the place of the target: for programs that show them otherwise. */
+typedef void log_line_fn(void *ctx, enum log_level level, const char *line);
+void log_divert(struct log *log, log_line_fn *fn, void *ctx);
+
 bool log_wants(const struct log *log, enum log_level level);
 
 void log_error(struct log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -13,6 +13,7 @@
 #include "dictd/dictctl/ctl.h"
 #include "dictd/dictctl/explain.h"
 #include "dictd/dictctl/import.h"
+#include "dictd/dictctl/lint/lint.h"
 #include "dictd/dictctl/lookup.h"
 #include "dictd/dictctl/report.h"
 
@@ -31,9 +32,16 @@ static const struct command {
     const char *name;
     ctl_command_fn *run;
 } commands[] = {
-    {"lookup", lookup_run},        {"explain", explain_run},    {"compare", compare_run},
-    {"status", report_run_status}, {"stats", report_run_stats}, {"flush", report_run_flush},
-    {"reload", report_run_reload}, {"import", import_run},      {"help", help_run},
+    {"lookup", lookup_run},
+    {"explain", explain_run},
+    {"compare", compare_run},
+    {"status", report_run_status},
+    {"stats", report_run_stats},
+    {"flush", report_run_flush},
+    {"reload", report_run_reload},
+    {"import", import_run},
+    {"lint", lint_run},
+    {"help", help_run},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
@@ -47,6 +55,8 @@ static const char help_text[] =
     "  compare [-v] [-P DIRECTORY] MAP TYPE:TABLE [-]\n"
     "                      asks a table of Postfix and the map the same keys, and\n"
     "                      lists every difference; - reads keys from standard input\n"
+    "  lint MAP            asks the map's sources, without the daemon, what is wrong\n"
+    "                      with it: missing tables, indexes, rights, and the like\n"
     "  status              maps, sources, endpoints, clients\n"
     "  stats               what was counted since the start\n"
     "  flush [MAP [KEY]]   forgets what is cached: all, of a map, of one key of it\n"

@@ -93,6 +93,11 @@ static void without_file(struct buf *path)
     buf_add_str(path, default_socket);
 }
 
+const char *where_config(const char *config_path)
+{
+    return config_path != NULL ? config_path : default_config;
+}
+
 bool where_find(const char *config_path, const char *socket, struct buf *path, struct buf *err)
 {
     struct stat st;

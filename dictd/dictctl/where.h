@@ -13,6 +13,9 @@
 
 #include "dictd/base/buf.h"
 
+/* The daemon's configuration file: -c, or the default. */
+const char *where_config(const char *config_path);
+
 /* The socket's path. False with a sentence in err. config_path and socket may be NULL. */
 bool where_find(const char *config_path, const char *socket, struct buf *path, struct buf *err);
 

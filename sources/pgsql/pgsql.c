@@ -84,29 +84,14 @@ static void pool(const void *made, struct backend_pool_config *out)
 
 /* ------------------------------------------------------------- connections */
 
-/* Borrows from the config. */
-static struct pgsql_where where_is(const struct pgsql_config *config,
-                                   const struct pgsql_host *host)
-{
-    if (host->kind == PGSQL_HOST_URI)
-        return (struct pgsql_where){.uri = host->name, .encoding = config->encoding};
-    return (struct pgsql_where){
-        .host = host->name,
-        .port = host->port,
-        .user = config->user,
-        .password = config->password,
-        .dbname = config->dbname,
-        .encoding = config->encoding,
-    };
-}
-
 static struct backend_connection *on_connect(void *ctx, size_t host,
                                              uint64_t connect_timeout_ms,
                                              const struct backend_connection_events *events,
                                              void *ctx_of_events)
 {
     const struct pgsql_state *state = ctx;
-    const struct pgsql_where where = where_is(state->config, &state->config->hosts[host]);
+    const struct pgsql_where where =
+        pgsql_config_where(state->config, &state->config->hosts[host]);
 
     return pgsql_connection_new(state->env->loop, state->env->workers, state->config, &where,
                                 state->unprepared ? PGSQL_MODE_BOUND : PGSQL_MODE_PREPARED,

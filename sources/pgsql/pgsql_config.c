@@ -320,6 +320,21 @@ bool pgsql_config_equal(const struct pgsql_config *a, const struct pgsql_config 
            a->query_timeout_ms == b->query_timeout_ms && a->prepare == b->prepare;
 }
 
+struct pgsql_where pgsql_config_where(const struct pgsql_config *config,
+                                      const struct pgsql_host *host)
+{
+    if (host->kind == PGSQL_HOST_URI)
+        return (struct pgsql_where){.uri = host->name, .encoding = config->encoding};
+    return (struct pgsql_where){
+        .host = host->name,
+        .port = host->port,
+        .user = config->user,
+        .password = config->password,
+        .dbname = config->dbname,
+        .encoding = config->encoding,
+    };
+}
+
 bool pgsql_config_set_key(const struct pgsql_config *config, struct template_input *input,
                           struct slice folded_key)
 {

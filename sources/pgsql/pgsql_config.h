@@ -32,6 +32,7 @@
 #include "dictd/lookup/template.h"
 #include "sources/pgsql/pgsql_host.h"
 #include "sources/pgsql/pgsql_statement.h"
+#include "sources/pgsql/pgsql_target.h"
 
 struct pgsql_config {
     char *path;
@@ -71,6 +72,10 @@ void pgsql_config_free(struct pgsql_config *config);
 
 /* Would a source made from a behave as one made from b? Path and warnings do not count. */
 bool pgsql_config_equal(const struct pgsql_config *a, const struct pgsql_config *b);
+
+/* Where one of its hosts is and who logs in there. Borrows from the config. */
+struct pgsql_where pgsql_config_where(const struct pgsql_config *config,
+                                      const struct pgsql_host *host);
 
 /*
  * Takes a key apart for this map. False: not found, and nothing to ask (outside

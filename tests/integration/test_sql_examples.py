@@ -453,9 +453,12 @@ class IspMail(Checks, Case):
         }
 
 
+CASES = (PostfixAdmin, IRedMail, Modoboa, Mailcow, IspMail)
+
+
 class Files(unittest.TestCase):
     def test_every_file_is_tested_and_described(self):
-        named = {cls.example.name for cls in (PostfixAdmin, IRedMail, Modoboa, Mailcow, IspMail)}
+        named = {cls.example.name for cls in CASES}
         files = {os.path.basename(path) for path in glob.glob(EXAMPLES + "/*.cf")}
         self.assertEqual(files, {"%s_%s.cf" % (name, kind) for name in named
                                  for kind in ("sender_login", "local_recipient")})
