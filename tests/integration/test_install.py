@@ -279,10 +279,10 @@ class Manuals(unittest.TestCase):
         page = dict(re.findall(r'(?m)^\.It Sy (\w+) Pq "(.*)"$', read(ROOT, "man/dictd-pgsql.5")))
         self.assertEqual(sorted(page), sorted(known))
         defaults = {name: "%gs" % (int(ms) / 1000) for name, ms in
-                    re.findall(r'interval_ms\(reading, "(\w+)", (\d+)\)', code)}
-        defaults.update(re.findall(r'count\(reading, "(\w+)", (\d+)', code))
+                    re.findall(r'interval_ms\(&reading->values, "(\w+)", (\d+)\)', code)}
+        defaults.update(re.findall(r'count\(&reading->values, "(\w+)", (\d+)', code))
         defaults.update((name, {"true": "yes", "false": "no"}[word]) for name, word in
-                        re.findall(r'yes_or_no\(reading, "(\w+)", (\w+)\)', code))
+                        re.findall(r'bool\(&reading->values, "(\w+)", (\w+)\)', code))
         self.assertEqual(len(defaults), 6)
         for name, value in defaults.items():
             self.assertEqual(page[name], "default: " + value, name)
