@@ -249,6 +249,16 @@ class File(LintCase):
         self.assertEqual(code, 1)
         self.assertIn("/nowhere/table", out)
 
+    def test_ldap_map_file(self):
+        """The file only: no directory is asked."""
+        text = "server_host = ldap://127.0.0.1:1\nsearch_base = dc=example,dc=net\n%s = (mail=%%s)\n"
+        path = write(os.path.join(self.d.dir, "l.cf"), text % "query_filter")
+        self.assertEqual(self.run_lint("ldap:" + path), (0, "", ""))
+        write(path, text % "query_filtr")
+        code, out, _ = self.run_lint("ldap:" + path)
+        self.assertEqual(code, 1)
+        self.assertIn('did you mean "query_filter"', out)
+
     def test_several_sources(self):
         table = write(os.path.join(self.d.dir, "table"), "alone\n")
         path = self.map_file("SELECT login FROM plain WHERE address = '%s'")
