@@ -310,7 +310,8 @@ class Checks:
 
     def serve(self, name):
         daemon = self.daemon(None)
-        config = [SETTLED, "socketmap_listen = unix:%s\nmaps =" % daemon.socket]
+        config = [SETTLED + "default_cache_ttl = 0\ndefault_negative_cache_ttl = 0\n",
+                  "socketmap_listen = unix:%s\nmaps =" % daemon.socket]
         self.paths = {}
         for kind in ("sender_login", "local_recipient"):
             path = self.paths[kind] = os.path.join(daemon.dir, kind + ".cf")
