@@ -17,7 +17,7 @@ import unittest
 
 from daemon import SETTLED, Closed, free_port, main, request, until, write
 from pg import DATABASE, PASSWORD, ROLE, Blackhole, Postgres, as_owner
-from pg_case import PgCase
+from pg_case import NO_CACHE, PgCase
 
 SHARED = None  # the server that no test breaks
 
@@ -387,9 +387,9 @@ class Trouble(PgCase):
             table = d.write("t", "gregory@example.net gregory\n")
             path = pg.map_file(os.path.join(d.dir, "m.cf"), query_timeout="1s")
             d.configure(SETTLED + "socketmap_listen = unix:%s\nadmin_listen = unix:%s/admin\n"
-                        "maps = m file\ndefault_search = full\nm_sources = pgsql:%s\n" + NO_CACHE +
-                        "file_sources = texthash:%s\nm_timeout = 20s\n"
-                        % (d.socket, d.dir, path, table))
+                        "maps = m file\ndefault_search = full\nm_sources = pgsql:%s\n"
+                        "file_sources = texthash:%s\nm_timeout = 20s\n%s"
+                        % (d.socket, d.dir, path, table, NO_CACHE))
             d.start()
             self.assertEqual(d.ask("m", "gregory@example.net"), "OK gregory")
             pg.freeze()
