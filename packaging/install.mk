@@ -16,7 +16,7 @@ DOCDIR  ?= $(PREFIX)/share/doc/postfix-dictd
 SYSTEMD_DIR ?= $(if $(filter Linux,$(shell uname -s)),$(PREFIX)/lib)
 
 CONFIG   := $(SYSCONFDIR)/postfix-dictd
-MANPAGES := postfix-dictd.8 dictctl.1 dictd.cf.5 dictd-pgsql.5
+MANPAGES := postfix-dictd.8 dictctl.1 dictd.cf.5 dictd-pgsql.5 dictd-ldap.5
 EXAMPLES := packaging/postfix-dictd.socket packaging/try-sender.py
 # Installed under the same names below DOCDIR.
 SCHEMAS  := $(sort $(shell find ldap-schema -type f))

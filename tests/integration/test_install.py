@@ -16,7 +16,7 @@ import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(ROOT, "build")))
-PAGES = ("man/postfix-dictd.8", "man/dictctl.1", "man/dictd.cf.5", "man/dictd-pgsql.5")
+PAGES = ("man/postfix-dictd.8", "man/dictctl.1", "man/dictd.cf.5", "man/dictd-pgsql.5", "man/dictd-ldap.5")
 
 FILES = {  # under PREFIX=/usr, SYSCONFDIR=/etc; the mode
     "usr/sbin/postfix-dictd": 0o755,
@@ -24,6 +24,7 @@ FILES = {  # under PREFIX=/usr, SYSCONFDIR=/etc; the mode
     "usr/share/man/man8/postfix-dictd.8": 0o644,
     "usr/share/man/man1/dictctl.1": 0o644,
     "usr/share/man/man5/dictd.cf.5": 0o644,
+    "usr/share/man/man5/dictd-ldap.5": 0o644,
     "usr/share/man/man5/dictd-pgsql.5": 0o644,
     "usr/share/doc/postfix-dictd/README.md": 0o644,
     "usr/share/doc/postfix-dictd/INSTALL": 0o644,
@@ -269,23 +270,33 @@ class Manuals(unittest.TestCase):
         for option in set(re.findall(r"--([a-z-]+)", result.stdout)):
             describes(r"Fl (-|Fl )%s\b" % option)
 
-    def test_every_parameter_of_pgsql(self):
+    def every_parameter(self, name, n_defaults):
         """Each one that the map file may have, with the program's default where it is a number
         or a word; and none besides."""
-        code = read(ROOT, "sources/pgsql/pgsql_config.c")
+        code = read(ROOT, "sources/%s/%s_config.c" % (name, name))
         known = re.search(r"parameters\[\] = \{(.*?)NULL\}", code, re.S).group(1)
         known = re.findall(r'"(\w+)"', known)
         self.assertGreater(len(known), 15)
-        page = dict(re.findall(r'(?m)^\.It Sy (\w+) Pq "(.*)"$', read(ROOT, "man/dictd-pgsql.5")))
+        page = dict(re.findall(r'(?m)^\.It Sy (\w+) Pq "(.*)"$',
+                               read(ROOT, "man/dictd-%s.5" % name)))
         self.assertEqual(sorted(page), sorted(known))
-        defaults = {name: "%gs" % (int(ms) / 1000) for name, ms in
-                    re.findall(r'interval_ms\(&reading->values, "(\w+)", (\d+)\)', code)}
-        defaults.update(re.findall(r'count\(&reading->values, "(\w+)", (\d+)', code))
-        defaults.update((name, {"true": "yes", "false": "no"}[word]) for name, word in
-                        re.findall(r'bool\(&reading->values, "(\w+)", (\w+)\)', code))
-        self.assertEqual(len(defaults), 6)
+
+        def calls(function, value):
+            return re.findall(r'map_value_%s\([^"();]*"(\w+)",\s*(%s)[,)]' % (function, value), code)
+        defaults = {name: "%gs" % (int(ms) / 1000) if ms != "0" else "0"
+                    for name, ms in calls("interval_ms", r"\d+")}
+        defaults.update(calls("count", r"\d+"))
+        defaults.update((name, {"true": "yes", "false": "no"}[word])
+                        for name, word in calls("bool", r"\w+"))
+        self.assertEqual(len(defaults), n_defaults)
         for name, value in defaults.items():
             self.assertEqual(page[name], "default: " + value, name)
+
+    def test_every_parameter_of_pgsql(self):
+        self.every_parameter("pgsql", 6)
+
+    def test_every_parameter_of_ldap(self):
+        self.every_parameter("ldap", 12)
 
     def test_log_lines(self):
         """What the manuals say is logged stands in the program."""
@@ -294,9 +305,9 @@ class Manuals(unittest.TestCase):
                        for name in names if name.endswith(".c"))
         code = re.sub(r'"\s*(?:PRI\w+)?\s*"', "", code)  # literals that the compiler joins
         entries = []
-        for page in ("man/postfix-dictd.8", "man/dictd-pgsql.5"):
+        for page in ("man/postfix-dictd.8", "man/dictd-pgsql.5", "man/dictd-ldap.5"):
             found = re.findall(r'(?m)^\.It "(.*)"$', read(ROOT, page))
-            self.assertGreater(len(found), 8)
+            self.assertGreater(len(found), 4)
             entries += found
         for entry in entries:
             for part in re.split(r"\b[A-Z]{2,}\b:?|\bN\b|\.\.\.|: ", entry):
