@@ -316,6 +316,20 @@ static void read_results(const struct reading *reading)
         map_value_template(values, name, config->result_text, TEMPLATE_RESULT, &config->needs);
 }
 
+/* For ldap_schema.h. Special attributes come last in the list, and lead to answers elsewhere.
+ */
+static void set_attributes(struct ldap_config *config)
+{
+    const struct ldap_roles *roles = &config->roles;
+    size_t n = roles->n - roles->n_of[LDAP_ROLE_SPECIAL];
+    char **answers = mem_array(n + 1, sizeof *answers);
+
+    for (size_t i = 0; i < n; i++)
+        answers[i] = mem_strdup(roles->names[i]);
+    config->login->answers = answers;
+    config->login->looked_at = ldap_filter_attributes(config->filter_text);
+}
+
 static void read_roles(const struct reading *reading)
 {
     static const struct {
@@ -333,6 +347,7 @@ static void read_roles(const struct reading *reading)
 
         ldap_roles_add(roles, lists[i].role, list != NULL ? list : lists[i].otherwise);
     }
+    set_attributes(reading->config);
     if (roles->n == roles->n_of[LDAP_ROLE_SPECIAL])
         map_value_complain(values, "result_attribute",
                            "is empty, and there is no leaf or terminal one: nothing could "
@@ -415,6 +430,10 @@ void ldap_login_unref(struct ldap_login *login)
     free(login->tls_key);
     free(login->tls_random_file);
     free(login->tls_cipher_suite);
+    if (login->answers != NULL)
+        ldap_names_free(login->answers);
+    if (login->looked_at != NULL)
+        ldap_names_free(login->looked_at);
     free(login);
 }
 

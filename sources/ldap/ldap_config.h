@@ -52,6 +52,9 @@ struct ldap_login {
     int debuglevel;
     uint64_t tcp_user_timeout_ms; /* 0: the system's */
     uint64_t timeout_ms;          /* 10 s: of each operation */
+    /* Which attributes the server should know: those that answers come from, and those of
+     * query_filter. Both lists end with NULL. */
+    char **answers, **looked_at;
 };
 
 struct ldap_config {

@@ -60,6 +60,7 @@ struct ldap_connection {
     struct loop_timer *timer;
     struct askings askings, ready;
     struct ldap_flights flights;
+    struct buf doubt;  /* why "not found" is none; empty: it is */
     bool is_blocked;   /* a search is not written whole */
     bool is_broken;    /* found out inside send */
     bool is_probed;    /* the root DSE is asked for */
@@ -144,6 +145,12 @@ static void answer(struct asking *asking)
     struct answer answer;
 
     ldap_expansion_values(&asking->expansion, &values);
+    if (values.len > 0) {
+        buf_clear(&connection->doubt);
+    } else if (connection->doubt.len > 0) {
+        give_back(asking, BACKEND_FAULT_KEY, buf_str(&connection->doubt));
+        return;
+    }
     answer = values.len > 0 ? answer_found(buf_slice(&values)) : answer_not_found();
     asking_free(asking);
     connection->base.events->answered(connection->base.ctx, execution, &answer);
@@ -542,6 +549,7 @@ static void on_dialed(void *ctx, LDAP *ld, const char *why)
         close_with(connection, why);
     } else {
         connection->ld = ld;
+        buf_add_str(&connection->doubt, why);
         ldap_get_option(ld, LDAP_OPT_DESC, &fd);
         connection->io = loop_io_new(connection->env->loop, fd, LOOP_READ, on_io, connection);
         connection->base.state = BACKEND_READY;
@@ -559,6 +567,7 @@ static void connection_free(struct backend_connection *base)
     close_with(connection, "");
     loop_timer_free(connection->timer);
     buf_fini(&base->why);
+    buf_fini(&connection->doubt);
     free(connection);
 }
 

@@ -17,7 +17,8 @@
 
 struct ldap_dial;
 
-/* ld: ready, the callee's from now on; or NULL and why, borrowed until done returns. */
+/* ld: ready, the callee's from now on; or NULL. why, borrowed until done returns: the reason;
+ * with a handle, why "not found" is to be doubted (ldap_schema.h), or "". */
 typedef void ldap_dial_done_fn(void *ctx, LDAP *ld, const char *why);
 
 /* uri is copied, login counted. */

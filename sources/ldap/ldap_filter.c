@@ -2,8 +2,11 @@
 #include "sources/ldap/ldap_filter.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include <ldap.h>
+
+#include "dictd/base/mem.h"
 
 /*
  * libldap has a parser and no function for it alone. A search encodes its
@@ -38,4 +41,27 @@ bool ldap_filter_is_open(const char *query_filter)
             return true;
     }
     return false;
+}
+
+/* An item begins behind a parenthesis or an operator, and its attribute ends before `=`, `~=`,
+ * `<=`, `>=`, or the `:` of an extensible match. */
+char **ldap_filter_attributes(const char *query_filter)
+{
+    char **names = mem_array(1, sizeof *names);
+    size_t n = 0;
+    const char *c = query_filter;
+
+    while (*c != '\0') {
+        size_t len;
+
+        c += strspn(c, "()&|! ");
+        len = strcspn(c, "=~<>:()%");
+        if (len > 0 && strchr("=~<>:", c[len]) != NULL && c[len] != '\0') {
+            names = mem_realloc(names, (n + 2) * sizeof *names);
+            names[n++] = mem_strndup(c, len);
+            names[n] = NULL;
+        }
+        c += strcspn(c, "()");
+    }
+    return names;
 }

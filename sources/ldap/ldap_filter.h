@@ -15,4 +15,8 @@ bool ldap_filter_parses(const char *filter);
  * inside its place there: as an attribute's name, `objectClass` is as good as any. */
 bool ldap_filter_is_open(const char *query_filter);
 
+/* The attributes whose values a query_filter looks at, as far as they do not depend on the key.
+ * A list that ends with NULL; its strings and itself are the caller's. */
+char **ldap_filter_attributes(const char *query_filter);
+
 #endif

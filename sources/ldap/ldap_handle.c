@@ -10,6 +10,7 @@
 #include <sasl/sasl.h>
 
 #include "dictd/base/mem.h"
+#include "sources/ldap/ldap_schema.h"
 
 enum {
     KEEPALIVE_IDLE_S = 60,
@@ -194,7 +195,11 @@ static bool open_steps(LDAP *ld, const char *uri, const struct ldap_login *login
         return false;
     if (start_tls && failed(ld, "STARTTLS failed", ldap_start_tls_s(ld, NULL, NULL), true, why))
         return false;
-    return (as_nobody || log_in(ld, login, why)) && set_nonblocking(ld, why);
+    if (!as_nobody && !log_in(ld, login, why))
+        return false;
+    if (!as_nobody)
+        ldap_schema_check(ld, login, timeout_ms, why);
+    return set_nonblocking(ld, why);
 }
 
 LDAP *ldap_handle_open(const char *uri, const struct ldap_login *login, bool as_nobody,

@@ -16,7 +16,8 @@
 #include "sources/ldap/ldap_config.h"
 
 /*
- * NULL with a reason in why: one line without password or server's words. Each
+ * NULL with a reason in why: one line without password or server's words. With a
+ * handle, why holds what makes "not found" doubtful (ldap_schema.h), or nothing. Each
  * step has timeout_ms. as_nobody: no STARTTLS, no bind and no client certificate,
  * for servers that another one has named.
  */

@@ -138,6 +138,9 @@ def maps():
         "starttls": s.map_text(start_tls="yes", tls_ca_cert_file=s.certificates.ca,
                                tls_require_cert="yes"),
         "port": s.map_text(server_host="127.0.0.1", server_port=str(s.port)),
+        "noresult": s.map_text(result_attribute="mialdrop, nosuch"),
+        "nofilter": s.map_text("(|(nosuch=%s)(!(mial=%u)))"),
+        "halffilter": s.map_text("(|(nosuch=%s)(mail=%s))", result_attribute="nosuch uid"),
         "obsolete": s.map_text(cache="yes", cache_expiry="30", cache_size="100"),
     }
 
@@ -228,6 +231,14 @@ class Answers(LdapCase):
         with self.d.client() as client:
             client.send(b"".join(_request("groups", key) for key in keys))
             self.assertEqual([client.read() for _ in keys], want)
+
+    def test_attributes_that_do_not_exist(self):
+        """Where nothing can ever be found, Postfix says "not found"; one that exists is enough."""
+        for key in ("gregory@example.net", "nobody-here@example.net"):
+            self.temp(self.d.ask("noresult", key), "has none of the result attributes")
+            self.temp(self.d.ask("nofilter", key), "has no attribute of query_filter")
+        self.assertEqual(self.d.ask("halffilter", "gregory@example.net"), "OK gregory")
+        self.assertEqual(self.d.ask("halffilter", "nobody-here@example.net"), "NOTFOUND ")
 
     def test_no_secret(self):
         self.no_secret_in(self.d)

@@ -5,6 +5,7 @@
 
 #include "dictd/lookup/template.h"
 #include "sources/ldap/ldap_filter.h"
+#include "sources/ldap/ldap_roles.h"
 #include "tests/unit/unit.h"
 
 static const char *quoted(template_quote_fn *quote, const char *text, size_t len)
@@ -121,6 +122,34 @@ static void test_filters(void)
     CU_ASSERT(ldap_filter_is_open("(&(cn=%%)(%%%u=1))"));
 }
 
+static void test_attributes(void)
+{
+    static const struct {
+        const char *filter, *want;
+    } cases[] = {
+        {"(mail=%s)", "mail "},
+        {"mail=%s", "mail "},
+        {"(&(objectClass=x)(|(mail=%s)(uid~=a)(cn>=b)(sn<=c))(!(o=d)))",
+         "objectClass mail uid cn sn o "},
+        {"(mail;lang-en=%s)", "mail;lang-en "},
+        {"(cn:dn:2.4.6:=x)", "cn "},
+        {"(:caseExactMatch:=x)", ""},
+        {"(%u=x)", ""},
+        {"(mail=a=b:c)", "mail "},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char **names = ldap_filter_attributes(cases[i].filter);
+        struct buf text = {NULL, 0, 0};
+
+        for (char **name = names; *name != NULL; name++)
+            buf_printf(&text, "%s ", *name);
+        UNIT_STR(buf_str(&text), cases[i].want);
+        buf_fini(&text);
+        ldap_names_free(names);
+    }
+}
+
 int main(void)
 {
     return unit_run("ldap_quote",
@@ -129,5 +158,6 @@ int main(void)
                                          {"dn property", test_dn_property},
                                          {"filter property", test_filter_property},
                                          {"filters", test_filters},
+                                         {"attributes", test_attributes},
                                          {0}});
 }
