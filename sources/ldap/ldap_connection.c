@@ -44,7 +44,8 @@ struct asking {
     struct backend_execution *execution;
     struct ldap_expansion expansion;
     TAILQ_HEAD(, away) aways;
-    bool is_ready; /* it has unsent questions, and is in ready */
+    size_t n_flights; /* its searches in flights */
+    bool is_ready;    /* it has unsent questions, and is in ready */
 };
 
 TAILQ_HEAD(askings, asking);
@@ -96,13 +97,14 @@ static void forget_flights(struct asking *asking)
 {
     struct ldap_connection *connection = asking->connection;
 
-    for (size_t i = 0; i < LDAP_FLIGHTS_MAX && asking->expansion.n_open > 0; i++) {
+    for (size_t i = 0; i < LDAP_FLIGHTS_MAX && asking->n_flights > 0; i++) {
         struct ldap_flight *flight = &connection->flights.at[i];
 
         if (flight->id == 0 || flight->question == NULL ||
             flight->question->expansion != &asking->expansion)
             continue;
         flight->question = NULL;
+        asking->n_flights--;
         if (connection->is_blocked || connection->is_broken || connection->ld == NULL)
             continue; /* the answer will be passed over */
         if (ldap_abandon_ext(connection->ld, flight->id, NULL, NULL) == LDAP_SUCCESS)
@@ -293,8 +295,10 @@ static bool send_question(struct asking *asking, struct ldap_question *question)
     if (code == LDAP_BUSY)
         return false;
     TAILQ_REMOVE(&asking->expansion.unsent, question, link);
-    if (code == LDAP_SUCCESS)
+    if (code == LDAP_SUCCESS) {
+        asking->n_flights++;
         return true;
+    }
     if (code == LDAP_SERVER_DOWN)
         connection->is_broken = true;
     else
@@ -372,23 +376,29 @@ static size_t send_some(struct backend_connection *base, struct backend_queue *q
 
 /* --------------------------------------------------------------- receiving */
 
+static struct asking *asking_of(const struct ldap_question *question)
+{
+    return (struct asking *)((char *)question->expansion - offsetof(struct asking, expansion));
+}
+
 static void take(struct ldap_connection *connection, LDAPMessage *message)
 {
     struct ldap_flight *flight = ldap_flights_find(&connection->flights, ldap_msgid(message));
-    int type = ldap_msgtype(message);
     struct ldap_question *question = flight != NULL ? flight->question : NULL;
+    bool is_last = ldap_msgtype(message) == LDAP_RES_SEARCH_RESULT;
 
     if (flight == NULL)
         return;
-    if (type == LDAP_RES_SEARCH_RESULT)
+    if (is_last)
         ldap_flights_remove(&connection->flights, flight);
     if (question == NULL) {
         connection->is_probed = false;
         return;
     }
+    if (is_last)
+        asking_of(question)->n_flights--;
     ldap_message_take(connection->ld, message, question);
-    settle_asking(
-        (struct asking *)((char *)question->expansion - offsetof(struct asking, expansion)));
+    settle_asking(asking_of(question));
 }
 
 static bool has_more(LDAP *ld)
