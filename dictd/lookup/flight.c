@@ -255,6 +255,25 @@ static struct flight *find(struct flights *flights, struct slice key)
     return NULL;
 }
 
+static void take_off_list(struct flight *flight)
+{
+    LIST_REMOVE(flight, link);
+    flight->is_listed = false;
+}
+
+/* What is under way for the key, and not for too long: its answer is as old as the asking. */
+static struct flight *find_young(struct flights *flights, const struct map *map,
+                                 struct slice key)
+{
+    struct flight *flight = find(flights, key);
+
+    if (flight != NULL && now_of(flights) - flight->query->asked_ms >= map->timeout_ms) {
+        take_off_list(flight);
+        return NULL;
+    }
+    return flight;
+}
+
 static void on_done(void *ctx, const struct answer *answers, size_t n);
 
 static struct query *query_new(struct flights *flights, struct map *map,
@@ -349,7 +368,7 @@ enum flight_verdict flights_ask(struct flight_asker *asker, struct map *map,
     map->stats.use.missed += n;
     flights->ref->stats.use.missed += n;
     for (i = 0; i < n; i++) {
-        struct flight *flight = find(flights, keys[i]);
+        struct flight *flight = find_young(flights, map, keys[i]);
 
         if (flight != NULL) {
             sit(asker, indexes[i], flight, true);
@@ -419,7 +438,7 @@ void flights_refresh(struct flights *flights, struct map *map, const struct slic
     size_t n_wanted = 0, i;
 
     for (i = 0; i < n; i++) {
-        if (find(flights, keys[i]) == NULL)
+        if (find_young(flights, map, keys[i]) == NULL)
             wanted[n_wanted++] = keys[i];
     }
     if (n_wanted == 0)
@@ -570,12 +589,6 @@ static void on_done(void *ctx, const struct answer *answers, size_t n)
 }
 
 /* --- invalidation --- */
-
-static void take_off_list(struct flight *flight)
-{
-    LIST_REMOVE(flight, link);
-    flight->is_listed = false;
-}
 
 void flights_invalidate_key(struct flights *flights, struct slice key)
 {

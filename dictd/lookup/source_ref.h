@@ -42,6 +42,7 @@ struct source_ref {
     const struct source_type *type;
     struct flights *flights; /* NULL: the source always knows at once */
     struct source_stats stats;
+    uint64_t fingerprint; /* of its settings, for a cache that outlives the process; 0: none */
     unsigned refs;
     void (*on_free)(void *ctx); /* after the source is closed */
     void *on_free_ctx;

@@ -12,6 +12,7 @@
 #include "dictd/protocol/socketmap.h"
 #include "dictd/protocol/tcp_table.h"
 #include "dictd/server/admin.h"
+#include "dictd/server/cache_store.h"
 #include "dictd/server/connection.h"
 #include "dictd/server/endpoints.h"
 #include "dictd/server/http.h"
@@ -46,6 +47,7 @@ struct server {
     struct source_env source_env;
     struct lookup_room *room;
     struct cache *cache;
+    struct cache_store *store;
     struct site *site;
     struct connections *clients, *admins;
     struct endpoints *endpoints;
@@ -229,7 +231,9 @@ static bool apply(void *ctx, struct site_plan *plan, const struct endpoints_plan
     cache_set_limits(server->cache, settings->cache_size_bytes,
                      settings->negative_cache_percent);
     server->site = site_open(plan, &server->source_env, server->cache, before);
+    cache_store_set_site(server->store, server->site);
     site_free(before);
+    cache_store_save(server->store);
     return true;
 }
 
@@ -414,6 +418,9 @@ struct server *server_new(struct loop *loop, struct log *log,
     server->admins = connections_new(loop, log, &admin_session_ops, &admin_limits);
     server->cache = open_cache(server, settings);
     server->site = site_open(plan, &server->source_env, server->cache, NULL);
+    server->store = cache_store_new(loop, log, server->files, server->cache);
+    cache_store_set_site(server->store, server->site);
+    cache_store_load(server->store);
     server->reload =
         reload_new(server->files, log, options->config_path, options->types, apply, server);
     server->hup = loop_signal_new(loop, SIGHUP, on_hup, server);
@@ -430,6 +437,7 @@ void server_run(struct server *server)
              endpoints_count(server->endpoints));
     activation_notify("READY=1");
     loop_run(server->loop);
+    cache_store_save_now(server->store);
 }
 
 bool server_free(struct server *server)
@@ -444,6 +452,7 @@ bool server_free(struct server *server)
     endpoints_free(server->endpoints);
     http_free(server->http);
     reload_free(server->reload);
+    cache_store_free(server->store);
     site_free(server->site);
     cache_free(server->cache);
     lookup_room_free(server->room);

@@ -35,9 +35,9 @@ struct server_options {
  * loop to run; takes plan. NULL with a reason in err. Privileges may be dropped
  * after this. options are borrowed.
  */
-struct server *server_new(struct loop *loop, struct log *log, const struct server_options *options,
-                          struct site_plan *plan, const struct activation *passed,
-                          struct buf *err);
+struct server *server_new(struct loop *loop, struct log *log,
+                          const struct server_options *options, struct site_plan *plan,
+                          const struct activation *passed, struct buf *err);
 void server_run(struct server *server); /* until told to end */
 /* False: a worker hangs in a job; the log that it may use must stay. */
 bool server_free(struct server *server);

@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dictd/base/hash.h"
 #include "dictd/base/mem.h"
+#include "dictd/base/whole_file.h"
 
 #ifndef RUNDIR
 #define RUNDIR "/run"
@@ -16,6 +18,7 @@ struct planned_source {
     const struct source_type *type;
     char *name;
     void *loaded;
+    uint64_t fingerprint;
 };
 
 struct site_plan {
@@ -103,6 +106,20 @@ static bool is_planned(const struct site_plan *plan, const char *name)
     return false;
 }
 
+/* Of a map file's bytes: another file under the same name is another source. */
+static uint64_t fingerprint_of(const char *argument)
+{
+    const struct hash_seed seed = {UINT64_C(0x243f6a8885a308d3), UINT64_C(0xa4093822299f31d0)};
+    struct buf text = {NULL, 0, 0}, why = {NULL, 0, 0};
+    uint64_t fingerprint = 0;
+
+    if (argument[0] == '/' && whole_file_read(argument, &text, &why))
+        fingerprint = hash_bytes(seed, buf_slice(&text));
+    buf_fini(&text);
+    buf_fini(&why);
+    return fingerprint;
+}
+
 /* Loads one source; on failure the reason is added to err, behind the place that names it. */
 static bool plan_source(struct site_plan *plan, const struct map_settings *map,
                         const struct source_spec *spec, const struct source_type *const *types,
@@ -122,10 +139,9 @@ static bool plan_source(struct site_plan *plan, const struct map_settings *map,
         return false;
     }
     buf_fini(&why);
-    plan->sources =
-        mem_realloc(plan->sources, (plan->n_sources + 1) * sizeof *plan->sources);
-    plan->sources[plan->n_sources++] =
-        (struct planned_source){type, mem_strdup(spec->name), loaded};
+    plan->sources = mem_realloc(plan->sources, (plan->n_sources + 1) * sizeof *plan->sources);
+    plan->sources[plan->n_sources++] = (struct planned_source){
+        type, mem_strdup(spec->name), loaded, fingerprint_of(spec->argument)};
     return true;
 }
 
@@ -210,7 +226,8 @@ static void on_rules_unused(void *ctx)
     site_rules_unref(ctx);
 }
 
-/* The site before's source of that name, when it can go on as it is. Unloads what was loaded. */
+/* The site before's source of that name, when it can go on as it is. Unloads what was loaded.
+ */
 static struct source_ref *take_over(struct planned_source *planned, const struct site *old,
                                     const struct site_rules *rules)
 {
@@ -271,6 +288,7 @@ struct site *site_open(struct site_plan *plan, const struct source_env *env,
         if (ref == NULL)
             ref = source_ref_new(planned->type, planned->name, env, cache, planned->loaded,
                                  on_rules_unused, site_rules_ref(site->rules));
+        ref->fingerprint = planned->fingerprint;
         site->sources[site->n_sources++] = ref;
         free(planned->name);
     }

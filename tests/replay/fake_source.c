@@ -184,9 +184,11 @@ void fake_source_set(struct source *source, const char *key, enum answer_status 
     SLIST_INSERT_HEAD(&((struct fake_source *)source)->known, known, link);
 }
 
-char *fake_source_asked(struct source *source)
+char *fake_source_asked(struct source *source, bool newest)
 {
-    struct source_request *request = TAILQ_FIRST(&((struct fake_source *)source)->requests);
+    struct fake_source *fake = (struct fake_source *)source;
+    struct source_request *request =
+        newest ? TAILQ_LAST(&fake->requests, request_list) : TAILQ_FIRST(&fake->requests);
 
     return request != NULL ? mem_strdup(buf_str(&request->keys)) : NULL;
 }

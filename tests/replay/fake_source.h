@@ -16,8 +16,9 @@ extern const struct source_type fake_known_type;
 void fake_source_set(struct source *source, const char *key, enum answer_status status,
                      const char *text);
 
-/* The keys of the oldest open request, joined with spaces, or NULL. The caller frees. */
-char *fake_source_asked(struct source *source);
+/* The keys of the oldest open request (or the newest), joined with spaces, or NULL. The caller
+ * frees. */
+char *fake_source_asked(struct source *source, bool newest);
 /* Answers the oldest open request (or the newest); false when there is none. */
 bool fake_source_answer(struct source *source, bool newest, const struct answer *answers,
                         size_t n);

@@ -45,6 +45,7 @@
 #include "dictd/server/session.h"
 #include "tests/replay/fake_loop.h"
 #include "tests/replay/fake_source.h"
+#include "tests/replay/random.h"
 
 enum { NAMES = 16, WORDS = 64 };
 
@@ -288,7 +289,7 @@ static void do_set(struct play *play, char **words)
 static void do_asked(struct play *play, char **words, size_t n)
 {
     struct buf want = {NULL, 0, 0};
-    char *got = fake_source_asked(source_named(play, words[1])->source);
+    char *got = fake_source_asked(source_named(play, words[1])->source, false);
     size_t i;
 
     for (i = 2; i < n; i++)
@@ -301,7 +302,7 @@ static void do_asked(struct play *play, char **words, size_t n)
 
 static void do_idle(struct play *play, char **words)
 {
-    char *got = fake_source_asked(source_named(play, words[1])->source);
+    char *got = fake_source_asked(source_named(play, words[1])->source, false);
 
     if (got != NULL)
         fail(play, "idle", got, "(nothing)");
@@ -698,5 +699,6 @@ int main(int argc, char **argv)
             failed++;
     }
     printf("replay: %u passed, %u failed\n", passed, failed);
+    failed += random_run();
     return failed == 0 && passed > 0 ? 0 : 1;
 }
