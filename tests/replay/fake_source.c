@@ -11,6 +11,7 @@ struct source_request {
     TAILQ_ENTRY(source_request) link;
     struct fake_source *source;
     struct buf keys;
+    uint64_t asked_ms;
     size_t n;
     source_done_fn *done;
     void *ctx;
@@ -25,6 +26,7 @@ struct known {
 
 struct fake_source {
     struct source base;
+    struct loop *loop;
     TAILQ_HEAD(request_list, source_request) requests;
     SLIST_HEAD(, known) known;
     size_t cancelled;
@@ -42,12 +44,14 @@ static void *fake_load(const char *argument, const struct keywalk_rules *rules, 
     return mem_strdup(argument);
 }
 
-static struct source *fake_open(const struct source_type *type, const char *name, void *loaded)
+static struct source *fake_open(const struct source_type *type, const struct source_env *env,
+                                const char *name, void *loaded)
 {
     struct fake_source *fake = mem_zalloc(sizeof *fake);
 
     free(loaded);
     fake->base = (struct source){type, name};
+    fake->loop = env->loop;
     TAILQ_INIT(&fake->requests);
     SLIST_INIT(&fake->known);
     return &fake->base;
@@ -55,14 +59,12 @@ static struct source *fake_open(const struct source_type *type, const char *name
 
 static struct source *open_asked(const struct source_env *env, const char *name, void *loaded)
 {
-    (void)env;
-    return fake_open(&fake_asked_type, name, loaded);
+    return fake_open(&fake_asked_type, env, name, loaded);
 }
 
 static struct source *open_known(const struct source_env *env, const char *name, void *loaded)
 {
-    (void)env;
-    return fake_open(&fake_known_type, name, loaded);
+    return fake_open(&fake_known_type, env, name, loaded);
 }
 
 static bool fake_same(const struct source *source, const void *loaded)
@@ -94,6 +96,7 @@ static struct source_request *fake_lookup(struct source *source, const struct sl
     size_t i;
 
     request->source = (struct fake_source *)source;
+    request->asked_ms = loop_now_ms(request->source->loop);
     request->n = n;
     request->done = done;
     request->ctx = ctx;
@@ -191,6 +194,15 @@ char *fake_source_asked(struct source *source, bool newest)
         newest ? TAILQ_LAST(&fake->requests, request_list) : TAILQ_FIRST(&fake->requests);
 
     return request != NULL ? mem_strdup(buf_str(&request->keys)) : NULL;
+}
+
+uint64_t fake_source_asked_ms(struct source *source, bool newest)
+{
+    struct fake_source *fake = (struct fake_source *)source;
+    struct source_request *request =
+        newest ? TAILQ_LAST(&fake->requests, request_list) : TAILQ_FIRST(&fake->requests);
+
+    return request->asked_ms;
 }
 
 bool fake_source_answer(struct source *source, bool newest, const struct answer *answers,

@@ -19,6 +19,8 @@ void fake_source_set(struct source *source, const char *key, enum answer_status 
 /* The keys of the oldest open request (or the newest), joined with spaces, or NULL. The caller
  * frees. */
 char *fake_source_asked(struct source *source, bool newest);
+/* When that one was asked. */
+uint64_t fake_source_asked_ms(struct source *source, bool newest);
 /* Answers the oldest open request (or the newest); false when there is none. */
 bool fake_source_answer(struct source *source, bool newest, const struct answer *answers,
                         size_t n);

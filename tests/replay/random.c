@@ -4,10 +4,14 @@
  * The model keeps, for each key, what was true when. A reply is right when what it says was
  * true at some moment between the earliest that its kind allows and now:
  *
- *   not found   the negative TTL ago, or as long ago as an answer can be under way, and for
- * every candidate; never before a flush, or a change that the feed told of, after which it was
- * asked found       the same with the TTL and the stale TTL, for one candidate temporary   at
- * any time while there is trouble; never after it is over for long enough
+ *   not found - the negative TTL ago, or as long ago as an answer can be under way, and for
+ *   every candidate; never before a flush, or a change that the feed told of, after which it
+ *   was asked
+ *
+ *   found - the same with the TTL and the stale TTL, for one candidate
+ *
+ *   temporary - at any time; but when the source has answered everything for a while, never,
+ *   and what is found is not stale
  *
  * Every lookup that is not cancelled is answered once.
  *
@@ -244,22 +248,25 @@ static const struct key *key_named(const struct world *world, const char *name)
     return &world->keys[i];
 }
 
-/* The truth as of now, or a failure; at times only as far as the first hit. */
+/* The truth as of now, or as of the asking, or a failure; at times only as far as the first
+ * hit. */
 static void give_answer(struct world *world)
 {
     bool newest = roll(world, 3) == 0,
          fails = world->down || (world->calm_ms == 0 && roll(world, 12) == 0);
-    bool stops = roll(world, 2) == 0;
+    bool stops = roll(world, 2) == 0, is_old = roll(world, 2) == 0;
     char *names = fake_source_asked(world->ref->source, newest), *name, *rest = NULL;
     char texts[4][16];
     struct answer answers[4];
+    uint64_t as_of_ms;
     size_t n = 0;
 
     if (names == NULL)
         return;
+    as_of_ms = is_old ? fake_source_asked_ms(world->ref->source, newest) : now_of(world);
     say(world, fails ? "fail" : "answer", names);
     for (name = strtok_r(names, " ", &rest); name != NULL; name = strtok_r(NULL, " ", &rest)) {
-        unsigned value = value_at(key_named(world, name), now_of(world));
+        unsigned value = value_at(key_named(world, name), as_of_ms);
 
         snprintf(texts[n], sizeof texts[n], "%u", value);
         answers[n] = fails
