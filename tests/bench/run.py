@@ -3,7 +3,7 @@
 
     BUILD=build tests/bench/run.py [--quick] [--json FILE] [--only PART,...] ...
 
-Five parts, each of them also alone with --only:
+Six parts, each of them also alone with --only:
 
 speed         lookups per second against a bare epoll server (floor.c), in alternating short
               runs of the same load generator (load.c); the result is the median of the
@@ -11,6 +11,7 @@ speed         lookups per second against a bare epoll server (floor.c), in alter
 memory        what 10,000 silent clients cost the daemon, before and after a lookup each
 pgsql         uncached lookups from a real PostgreSQL against a bare libpq program, the gain of
               the array form, and the latency of a whole walk
+cache         answers that PostgreSQL gave before, and a million of them in memory
 proxymap      the same map file through a real Postfix's proxymap (needs root)
 instructions  machine instructions that the daemon itself executes for each lookup, counted
               by callgrind when valgrind is installed
@@ -31,6 +32,7 @@ import sys
 import tempfile
 
 from bench import ROOT, Bench, build_tools
+from part_cache import cache
 from part_instructions import instructions
 from part_memory import memory
 from part_pgsql import pgsql
@@ -42,6 +44,7 @@ PARTS = {
     "speed": speed,
     "memory": memory,
     "pgsql": pgsql,
+    "cache": cache,
     "proxymap": proxymap,
     "instructions": instructions,
 }

@@ -417,7 +417,7 @@ static void do_map(struct play *play, char **words, size_t n)
 {
     struct map_options options = {
         .name = words[1], .search = KEYWALK_ALL, .timeout_ms = 5000, .max_in_flight = 1000};
-    struct source_ref *sources[NAMES];
+    struct source_ref *sources[NAMES] = {NULL};
     size_t n_sources = 0, i;
     struct map *map, **place = map_named(play, words[1]);
     char *word, *rest = NULL;
@@ -687,10 +687,55 @@ static unsigned replay(const char *path)
     return play.failures;
 }
 
+/* --hits N: one client asks a cached key N times, for counting what a hit costs
+ * (tests/integration/test_hit_cost.py). */
+static int hits(unsigned long n)
+{
+    static const char *const begin[] = {
+        "source db asked",
+        "time 1",
+        "map m sources=db ttl=60000 negative_ttl=60000 stale_ttl=1",
+        "client c socketmap",
+        "query c m gregory@example.net",
+        "answer db found=gregory",
+        "reply c \"OK gregory\""};
+    const struct cache_options options = {1 << 20, 25, 0, {1, 2}};
+    struct play play = {.path = "--hits"};
+    struct buf request = {NULL, 0, 0};
+    char line[256], *words[WORDS];
+    size_t i;
+
+    play.loop = loop_new();
+    play.room = lookup_room_new(play.loop);
+    play.cache = cache_new(&options, loop_now_ms(play.loop));
+    play.local = local_domains_new();
+    play.rules = (struct keywalk_rules){play.local, play.delimiters, false};
+    for (i = 0; i < sizeof begin / sizeof *begin; i++) {
+        snprintf(line, sizeof line, "%s", begin[i]);
+        do_line(&play, words, split(&play, line, words));
+    }
+    netstring_encode(slice_str("m gregory@example.net"), &request);
+    for (; n > 0; n--) {
+        struct client *client = play.clients[0];
+
+        buf_add_slice(&client->kept, buf_slice(&request));
+        pump(client);
+        if (client->out.len != 13) /* 10:OK gregory, */
+            play.failures++;
+        buf_clear(&client->out);
+    }
+    buf_fini(&request);
+    play_free(&play);
+    return play.failures > 0;
+}
+
 int main(int argc, char **argv)
 {
     unsigned passed = 0, failed = 0;
     int i;
+
+    if (argc == 3 && strcmp(argv[1], "--hits") == 0)
+        return hits(strtoul(argv[2], NULL, 10));
 
     for (i = 1; i < argc; i++) {
         if (replay(argv[i]) == 0)
