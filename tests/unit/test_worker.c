@@ -1,25 +1,29 @@
-/* The worker pool on the real loop: every job ends exactly once, by done or by drop, on the loop
- * thread; a hanging job keeps nobody waiting. */
+/* The worker pool on the real loop: every job ends exactly once, by done or by drop, on the
+ * loop thread; a hanging job keeps nobody waiting. */
 #include "tests/unit/unit.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "dictd/base/clock.h"
 #include "dictd/loop/worker.h"
 
-enum { JOBS = 500 };
+enum { JOBS = 500, HANGS_MS = 10000 };
 
 struct scene {
     struct loop *loop;
     pthread_t loop_thread;
     unsigned done, dropped, wrong_thread;
     unsigned wanted;
+    atomic_bool go_on; /* those that hang */
 };
 
 struct job {
     struct scene *scene;
     unsigned sleep_ms;
+    bool hangs;
+    atomic_bool runs;
     unsigned ran, ended;
 };
 
@@ -27,6 +31,9 @@ static void run(void *arg)
 {
     struct job *job = arg;
 
+    atomic_store(&job->runs, true);
+    for (unsigned ms = 0; job->hangs && ms < HANGS_MS && !atomic_load(&job->scene->go_on); ms++)
+        usleep(1000);
     if (job->sleep_ms > 0)
         usleep(job->sleep_ms * 1000);
     job->ran++;
@@ -109,7 +116,8 @@ static void test_slow_jobs_run_side_by_side(void)
     loop_free(scene.loop);
 }
 
-/* Freed with one job running, one waiting: the waiting one is dropped, the running one waited for. */
+/* Freed with one job running, one waiting: the waiting one is dropped, the running one waited
+ * for. */
 static void test_free_with_work_left(void)
 {
     struct scene scene = {.loop = loop_new(), .loop_thread = pthread_self(), .wanted = 99};
@@ -146,30 +154,45 @@ static void test_free_with_a_hanging_job(void)
     loop_free(scene.loop);
 }
 
+/* Submits one that hangs until the scene lets it go on, and cancels it when it runs. */
+static void abandon(struct worker_pool *pool, struct job *hanging, struct scene *scene)
+{
+    struct worker_job *handle;
+
+    *hanging = (struct job){.scene = scene, .hangs = true};
+    handle = worker_submit(pool, run, on_done, on_drop, hanging);
+    while (!atomic_load(&hanging->runs))
+        usleep(1000);
+    worker_cancel(handle);
+}
+
+static void run_until_ended(struct scene *scene, unsigned n)
+{
+    while (scene->done + scene->dropped < n) {
+        scene->wanted = scene->done + scene->dropped + 1;
+        loop_run(scene->loop);
+    }
+}
+
 /* A job that nobody waits for any more does not keep its thread from others, however many there
  * are; when all come back, no more run at once than before. */
 static void test_abandoned_jobs(void)
 {
     enum { N = 3 };
-    struct scene scene = {.loop = loop_new(), .loop_thread = pthread_self(), .wanted = 1};
+    struct scene scene = {.loop = loop_new(), .loop_thread = pthread_self()};
     struct worker_pool *pool = worker_pool_new(scene.loop, 1);
     struct job hanging[N], quick = {.scene = &scene}, one, other;
     uint64_t began_ms = clock_monotonic_ms();
 
-    for (unsigned i = 0; i < N; i++) {
-        struct worker_job *handle;
-
-        hanging[i] = (struct job){.scene = &scene, .sleep_ms = 700};
-        handle = worker_submit(pool, run, on_done, on_drop, &hanging[i]);
-        usleep(30000); /* it runs */
-        worker_cancel(handle);
-    }
+    for (unsigned i = 0; i < N; i++)
+        abandon(pool, &hanging[i], &scene);
     worker_submit(pool, run, on_done, on_drop, &quick);
-    loop_run(scene.loop);
+    run_until_ended(&scene, 1);
+    CU_ASSERT_EQUAL(quick.ended, 1);
     CU_ASSERT_EQUAL(quick.ran, 1);
-    CU_ASSERT(clock_monotonic_ms() - began_ms < 600);
-    scene.wanted = N + 1;
-    loop_run(scene.loop);
+    CU_ASSERT(clock_monotonic_ms() - began_ms < HANGS_MS);
+    atomic_store(&scene.go_on, true);
+    run_until_ended(&scene, N + 1);
     CU_ASSERT_EQUAL(scene.done, 1);
     CU_ASSERT_EQUAL(scene.dropped, N);
 
@@ -177,8 +200,7 @@ static void test_abandoned_jobs(void)
     began_ms = clock_monotonic_ms();
     worker_submit(pool, run, on_done, on_drop, &one);
     worker_submit(pool, run, on_done, on_drop, &other);
-    scene.wanted = N + 3;
-    loop_run(scene.loop);
+    run_until_ended(&scene, N + 3);
     CU_ASSERT(clock_monotonic_ms() - began_ms >= 390);
     CU_ASSERT(worker_pool_free(pool));
     loop_free(scene.loop);
@@ -188,24 +210,19 @@ static void test_abandoned_jobs(void)
 static void test_too_many_abandoned_jobs(void)
 {
     enum { N = 8 };
-    static struct job hanging[N];
-    struct scene scene = {.loop = loop_new(), .loop_thread = pthread_self(), .wanted = N + 1};
+    struct scene scene = {.loop = loop_new(), .loop_thread = pthread_self()};
     struct worker_pool *pool = worker_pool_new(scene.loop, 1);
-    struct job last = {.scene = &scene};
-    uint64_t began_ms = clock_monotonic_ms();
+    struct job hanging[N], last = {.scene = &scene};
 
-    for (unsigned i = 0; i < N; i++) {
-        struct worker_job *handle;
-
-        hanging[i] = (struct job){.scene = &scene, .sleep_ms = 500};
-        handle = worker_submit(pool, run, on_done, on_drop, &hanging[i]);
-        usleep(20000);
-        worker_cancel(handle);
-    }
+    for (unsigned i = 0; i < N; i++)
+        abandon(pool, &hanging[i], &scene);
     worker_submit(pool, run, on_done, on_drop, &last);
-    while (last.ended == 0)
-        scene.wanted = scene.done + scene.dropped + 1, loop_run(scene.loop);
-    CU_ASSERT(clock_monotonic_ms() - began_ms >= 490);
+    usleep(200000);
+    CU_ASSERT_EQUAL(worker_pool_waiting(pool), 1);
+    atomic_store(&scene.go_on, true);
+    run_until_ended(&scene, N + 1);
+    CU_ASSERT_EQUAL(last.ran, 1);
+    CU_ASSERT_EQUAL(scene.dropped, N);
     CU_ASSERT(worker_pool_free(pool));
     loop_free(scene.loop);
 }
