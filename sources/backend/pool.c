@@ -23,6 +23,7 @@ struct slot {
     struct backend_server *server;
     bool announced; /* its becoming ready was noticed */
     bool retiring;  /* its server has trouble: no more work, closed when empty */
+    bool doubtful;  /* its server lost another one: no work if a new one can be had */
 };
 
 struct backend_pool {
@@ -61,13 +62,27 @@ static void set_up(struct backend_pool *pool, bool up)
     pool->since_ms = now_of(pool);
 }
 
+/* It can be given work. */
+static bool is_ready(const struct slot *slot)
+{
+    return slot->connection != NULL && !slot->retiring &&
+           slot->connection->state == BACKEND_READY;
+}
+
 static bool any_ready(const struct backend_pool *pool)
 {
     for (size_t i = 0; i < pool->n_slots; i++) {
-        const struct slot *slot = &pool->slots[i];
+        if (is_ready(&pool->slots[i]))
+            return true;
+    }
+    return false;
+}
 
-        if (slot->connection != NULL && !slot->retiring &&
-            slot->connection->state == BACKEND_READY)
+/* Ready, and nothing speaks against it. */
+static bool any_beyond_doubt(const struct backend_pool *pool)
+{
+    for (size_t i = 0; i < pool->n_slots; i++) {
+        if (is_ready(&pool->slots[i]) && !pool->slots[i].doubtful)
             return true;
     }
     return false;
@@ -248,7 +263,7 @@ static void slot_open(struct slot *slot, struct backend_server *server)
     struct backend_pool *pool = slot->pool;
 
     slot->server = server;
-    slot->announced = slot->retiring = false;
+    slot->announced = slot->retiring = slot->doubtful = false;
     server->dialing = true;
     server->dialing_since_ms = now_of(pool);
     slot->connection = pool->events->connect(
@@ -266,6 +281,20 @@ static void slot_free(struct slot *slot)
     connection->type->free(connection);
 }
 
+/* What ended one of a server's connections has often ended all of them, and the others show it
+ * a moment later. */
+static void doubt_others(const struct slot *lost)
+{
+    struct backend_pool *pool = lost->pool;
+
+    for (size_t i = 0; i < pool->n_slots; i++) {
+        struct slot *slot = &pool->slots[i];
+
+        if (slot != lost && slot->server == lost->server && is_ready(slot))
+            slot->doubtful = true;
+    }
+}
+
 static void reap(struct slot *slot)
 {
     const char *why = backend_connection_why(slot->connection);
@@ -274,6 +303,8 @@ static void reap(struct slot *slot)
         server_failed(slot->pool, slot->server, why,
                       slot->connection->was_ready && !slot->connection->was_slow,
                       slot->connection->was_slow);
+    if (*why != '\0' && slot->connection->was_ready)
+        doubt_others(slot);
     slot_free(slot);
 }
 
@@ -285,6 +316,21 @@ static void announce(struct slot *slot)
     slot->server->dialing = false;
     slot->server->slow = false;
     backend_server_log_up(slot->server, pool->env->log, pool->name);
+}
+
+static void close_unwanted(struct backend_pool *pool)
+{
+    bool better = any_beyond_doubt(pool);
+
+    for (size_t i = 0; i < pool->n_slots; i++) {
+        struct slot *slot = &pool->slots[i];
+
+        if (slot->connection == NULL)
+            continue;
+        slot->retiring = slot->retiring || (slot->doubtful && better);
+        if (slot->retiring && slot->connection->n_in_flight == 0)
+            slot_free(slot);
+    }
 }
 
 static void look_at_connections(struct backend_pool *pool)
@@ -302,9 +348,8 @@ static void look_at_connections(struct backend_pool *pool)
             pool->events->ready(pool->ctx, slot->connection, host_of(slot));
         if (state == BACKEND_CLOSED)
             reap(slot);
-        else if (slot->retiring && slot->connection->n_in_flight == 0)
-            slot_free(slot);
     }
+    close_unwanted(pool);
 }
 
 /* ----------------------------------------------------------------- opening */
@@ -341,6 +386,15 @@ struct room {
     bool all_busy;     /* there is none that is idle */
 };
 
+/* A connection beyond doubt is being made, and may be there soon. */
+static bool waits_for_better(const struct backend_pool *pool)
+{
+    struct backend_dialing dialing = backend_servers_dialing(&pool->servers, now_of(pool));
+
+    return dialing.n > 0 && !dialing.late;
+}
+
+/* Doubtful ones are the last resort, and never keep a new one from being made. */
 static struct room look_for_room(struct backend_pool *pool)
 {
     struct room room = {0, NULL, true};
@@ -350,10 +404,10 @@ static struct room look_for_room(struct backend_pool *pool)
         const struct backend_connection *connection = slot->connection;
         bool idle;
 
-        if (connection == NULL || slot->retiring || connection->state != BACKEND_READY)
+        if (!is_ready(slot) || (slot->doubtful && waits_for_better(pool)))
             continue;
         idle = connection->n_in_flight == 0;
-        room.all_busy = room.all_busy && !idle;
+        room.all_busy = room.all_busy && (!idle || slot->doubtful);
         if (!connection->type->has_room(connection, TAILQ_FIRST(&pool->queue)))
             continue;
         if (idle && room.next != NULL && room.next->connection->n_in_flight > 0)
@@ -387,6 +441,7 @@ static void hand_out(struct backend_pool *pool)
             share = share > BATCH_MAX ? BATCH_MAX : share;
         }
         left--;
+        room.next->doubtful = false;
         pool->n_queued -=
             room.next->connection->type->send(room.next->connection, &pool->queue, share);
     }

@@ -12,7 +12,8 @@
  * error.
  *
  * An execution that was on a connection when it died, or that a server could
- * not do just then, is asked again once, elsewhere where there is an elsewhere.
+ * not do just then, is asked again once, elsewhere where there is an elsewhere: when
+ * one connection of a server is lost, its others get no more work if a new one can be had.
  *
  * Log: one line when a server goes down and one when it is back, not more than
  * one pair in ten seconds; lookups that fail on a server that works likewise.

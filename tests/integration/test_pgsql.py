@@ -547,7 +547,7 @@ class Trouble(PgCase):
 
     def test_idle_connections_are_closed(self):
         with Postgres() as pg:
-            d = self.serve({"m": pg.map_text(idle_interval="1s")})
+            d = self.serve({"m": pg.map_text(idle_interval="4s")})
             self.assertEqual(d.ask("m", "gregory@example.net"), "OK gregory")
             self.assertGreater(pg.count(), 0)
             until(lambda: pg.count() == 0, "idle connections are closed")

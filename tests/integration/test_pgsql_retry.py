@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""One connection of several to a server is lost: what it had is asked again where it helps.
+
+A proxy in front of PostgreSQL lets the connections die one by one, as those of a
+server that is killed do.
+"""
+
+import time
+
+from daemon import main, request, until
+from pg import Blackhole, Postgres
+from pg_case import PgCase
+from pg_proxy import Proxy
+
+SHARED = None
+
+SLOW = ("SELECT login FROM owners, pg_sleep(CASE WHEN '%u' = 'root' THEN 0.3 ELSE 0 END) "
+        "WHERE address = '%s' ORDER BY login LIMIT 1")
+
+
+def setUpModule():
+    global SHARED
+    SHARED = Postgres()
+
+
+def tearDownModule():
+    SHARED.close()
+
+
+class Retry(PgCase):
+    def proxy(self, **options):
+        proxy = Proxy(SHARED.port, **options)
+        self.addCleanup(proxy.close)
+        return proxy
+
+    def serve_two(self, proxy, *others, query=SLOW):
+        """A daemon with both of its connections at proxy; the others listen afterwards."""
+        d = self.serve({"m": SHARED.map_text(
+            query, hosts=", ".join(one.uri for one in (proxy,) + others), connections="2",
+            retry_interval="1s", user=None, password=None, dbname=None)}, "m_timeout = 20s\n")
+
+        until(lambda: self.opens_two(d, proxy), "two connections")
+        for other in others:
+            other.listen()
+        time.sleep(1.2)  # the others may be tried again
+        self.assertEqual(len(proxy.open_links()), 2)
+        return d
+
+    def opens_two(self, d, proxy):
+        """Asks for something while the first connection is busy."""
+        with d.client() as client:
+            client.send(request("m", "root@example.net"))
+            time.sleep(0.1)
+            client.send(request("m", "gregory@example.net"))
+            self.assertEqual(client.read(), "OK root")
+            self.assertEqual(client.read(), "OK gregory")
+        return len(proxy.open_links()) == 2
+
+    def hole(self):
+        hole = Blackhole()
+        self.addCleanup(hole.close)
+        return hole.port
+
+    def asked(self, proxy, question):
+        """Does question(), and gives the connection that it goes over, and the other ones."""
+        before = {link: link.from_client for link in proxy.open_links()}
+        question()
+
+        def busy():
+            return [link for link in before if link.from_client > before[link]]
+        until(busy, "the question is on its way")
+        time.sleep(0.05)
+        (one,) = busy()
+        return one, [link for link in before if link is not one]
+
+    def die(self, proxy, question, pause_s=0.3):
+        """The server dies with the question under way, one connection after the other."""
+        proxy.silent = True
+        first, others = self.asked(proxy, question)
+        proxy.refuse()
+        first.close()
+        time.sleep(pause_s)
+        for link in others:
+            link.close()
+
+    def test_the_other_server_is_asked(self):
+        """Not the other connection of the same one."""
+        for _ in range(3):  # the order of hosts is random
+            proxy, other = self.proxy(), self.proxy(listens=False)
+            d = self.serve_two(proxy, other)
+            with d.client() as client:
+                self.die(proxy, lambda: client.send(request("m", "gregory@example.net")))
+                self.assertEqual(client.read(), "OK gregory")
+                self.assertEqual(client.ask("m", "nobody-here@example.net"), "NOTFOUND ")
+            self.assertTrue(other.open_links())
+            d.close()
+
+    def test_with_both_connections_busy(self):
+        proxy, other = self.proxy(), self.proxy(listens=False)
+        d = self.serve_two(proxy, other)
+        with d.client() as one, d.client() as two:
+            proxy.silent = True
+            first, _ = self.asked(proxy, lambda: one.send(request("m", "gregory@example.net")))
+            second, _ = self.asked(proxy, lambda: two.send(request("m", "sales@example.net")))
+            self.assertIsNot(first, second)
+            proxy.refuse()
+            first.close()
+            self.assertEqual(one.read(), "OK gregory")  # while the second one still hangs
+            self.assertFalse(second.over)
+            second.close()
+            self.assertEqual(two.read(), "OK gregory")
+
+    def test_other_host_of_a_uri(self):
+        """Which is all one server to the daemon."""
+        proxy, other = self.proxy(), self.proxy()
+        ports = "%d%%2C%d" % (proxy.port, other.port)
+        both = proxy.uri.replace("127.0.0.1:%d/" % proxy.port, "/") \
+            + "&host=127.0.0.1%2C127.0.0.1&port=" + ports
+        whole = Both(proxy, both)
+        d = self.serve_two(whole)
+        with d.client() as client:
+            self.die(proxy, lambda: client.send(request("m", "gregory@example.net")))
+            self.assertEqual(client.read(), "OK gregory")
+        self.assertTrue(other.open_links())
+
+    def test_the_other_connection_is_the_last_resort(self):
+        """There is no other server, and no new connection can be had: it may still work."""
+        proxy = self.proxy()
+        d = self.serve_two(proxy)
+        with d.client() as client:
+            first, others = self.asked(
+                proxy, lambda: client.send(request("m", "root@example.net")))
+            proxy.refuse()
+            first.close()
+            self.assertEqual(client.read(), "OK root")
+            for _ in range(20):
+                self.assertEqual(client.ask("m", "gregory@example.net"), "OK gregory")
+            self.assertEqual(proxy.open_links(), others)
+
+    def test_a_connect_that_hangs_is_not_waited_for(self):
+        proxy = self.proxy()
+        d = self.serve_two(proxy)
+        with d.client() as client:
+            first, _ = self.asked(proxy, lambda: client.send(request("m", "root@example.net")))
+            proxy.server_port = self.hole()
+            first.close()
+            started = time.monotonic()
+            self.assertEqual(client.read(), "OK root")
+            self.assertLess(time.monotonic() - started, 3)  # it is waited for 4 s
+            started = time.monotonic()
+            for _ in range(5):
+                self.assertEqual(client.ask("m", "gregory@example.net"), "OK gregory")
+            self.assertLess(time.monotonic() - started, 3)
+
+    def test_a_lost_connection_is_made_anew(self):
+        """One of two is ended by an administrator: nothing is lost, soon there are two again."""
+        proxy = self.proxy()
+        d = self.serve_two(proxy)
+        with d.client() as client:
+            for _ in range(5):
+                first, _ = self.asked(
+                    proxy, lambda: client.send(request("m", "root@example.net")))
+                first.close()
+                self.assertEqual(client.read(), "OK root")
+        until(lambda: self.opens_two(d, proxy), "two connections again")
+
+
+class Both:
+    """A proxy under another URI."""
+
+    def __init__(self, proxy, uri):
+        self.proxy, self.uri = proxy, uri
+
+    def open_links(self):
+        return self.proxy.open_links()
+
+
+if __name__ == "__main__":
+    main()
