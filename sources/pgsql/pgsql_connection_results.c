@@ -13,6 +13,13 @@
 
 enum { ARRAY_PAUSE_MS = 1000 /* after an error in one */ };
 
+/* No word of the server's: libpq says so when the connection is gone. */
+static bool is_lost(enum backend_fault fault, const PGresult *result)
+{
+    return fault == BACKEND_FAULT_CONNECTION &&
+           PQresultErrorField(result, PG_DIAG_SQLSTATE) == NULL;
+}
+
 static void take_prepared(struct pgsql_connection *connection, struct pgsql_batch *batch,
                           const PGresult *result)
 {
@@ -26,9 +33,13 @@ static void take_prepared(struct pgsql_connection *connection, struct pgsql_batc
     if (fault == BACKEND_FAULT_NONE || fault == BACKEND_FAULT_ABORTED ||
         pgsql_sender_refused(&connection->sender, PGSQL_MODE_PREPARED, result))
         return;
-    /* No key has a part in this: the server's words are about the map file's query. */
-    buf_add_str(&why, "the query cannot be prepared: ");
-    pgsql_error_describe(&why, result, true);
+    if (is_lost(fault, result)) {
+        pgsql_error_connection(&why, connection->pg);
+    } else {
+        /* No key has a part in this: the server's words are about the map file's query. */
+        buf_add_str(&why, "the query cannot be prepared: ");
+        pgsql_error_describe(&why, result, true);
+    }
     pgsql_connection_close_with(connection, BACKEND_FAULT_CONNECTION, buf_str(&why));
     buf_fini(&why);
 }
@@ -44,8 +55,7 @@ static void take_fault(struct pgsql_connection *connection, struct pgsql_batch *
     if (fault == BACKEND_FAULT_SERVER && connection->cancelled) {
         fault = BACKEND_FAULT_TIMEOUT;
         buf_add_str(&why, "the query took longer than query_timeout");
-    } else if (fault == BACKEND_FAULT_CONNECTION &&
-               PQresultErrorField(result, PG_DIAG_SQLSTATE) == NULL) {
+    } else if (is_lost(fault, result)) {
         pgsql_error_connection(&why, connection->pg);
     } else if (fault != BACKEND_FAULT_ABORTED) {
         pgsql_error_describe(&why, result, false);

@@ -331,6 +331,12 @@ bool pgsql_where_check(const struct pgsql_where *where, struct buf *why)
     struct element element;
     bool good = true;
 
+    /* Set but empty it names a service, too: libpq, parseServiceInfo. */
+    if (getenv("PGSERVICE") != NULL) {
+        buf_add_str(why, "PGSERVICE is set in the daemon's environment, which is not "
+                         "supported: unset it, and write in hosts where the server is");
+        return false;
+    }
     if (where->uri == NULL)
         return true;
     if (!element_init(&element, where)) {

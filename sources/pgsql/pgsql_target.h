@@ -59,8 +59,9 @@ void pgsql_targets_fini(struct pgsql_targets *targets);
 /* host:port, the path of a UNIX socket, or the hosts of a URI. The caller frees. */
 char *pgsql_where_label(const struct pgsql_where *where);
 
-/* A reason in why when the URI cannot work: libpq does not understand it, or it names a service
- * whose file would have to be read for each connection. True for what is no URI. */
+/* A reason in why when the element cannot work: libpq does not understand its URI, or that or
+ * the environment names a service, whose file (or LDAP server) libpq would ask for each
+ * connection, and wait. */
 bool pgsql_where_check(const struct pgsql_where *where, struct buf *why);
 
 #endif

@@ -299,10 +299,8 @@ class Trouble(PgCase):
 
     def test_wrong_password_and_recovery(self):
         d = self.serve({"m": SHARED.map_text(password="wrong-Sesame")})
-        for _ in range(50):
-            self.temp(d.ask("m", "gregory@example.net"), "password authentication failed")
-        self.assertNotIn("wrong-Sesame", d.log())
-        self.assertEqual(d.log().count("password authentication failed"), 1, d.log())
+        self.always_temp(d, "m", "password authentication failed")
+        self.no_secret_in(d, "wrong-Sesame")
         SHARED.map_file(os.path.join(d.dir, "m.cf"))
         d.reload()
         self.assertEqual(d.ask("m", "gregory@example.net"), "OK gregory")
@@ -497,9 +495,8 @@ class Trouble(PgCase):
                     return
         threading.Thread(target=talk, daemon=True).start()
         d = self.serve({"m": SHARED.map_text(hosts="127.0.0.1:%d" % listener.getsockname()[1])})
-        for _ in range(50):
-            self.temp(d.ask("m", "gregory@example.net"))
-        self.assertLessEqual(d.log().count("warning:"), 2, d.log())
+        self.always_temp(d, "m", "invalid response to SSL negotiation: H|"
+                                 "closed the connection|reset|Broken pipe")
 
     def test_server_goes_away_under_load(self):
         with Postgres() as pg:
