@@ -179,10 +179,11 @@ int main(int argc, char **argv)
     } else {
         log_error_lines(log, buf_str(&err));
     }
-    if (server_free(server)) {
-        loop_free(loop);
-        log_free(log);
-    }
     buf_fini(&err);
+    /* A job that hangs may still use the log, and exit(3) would take libraries apart under it. */
+    if (!server_free(server))
+        _exit(status);
+    loop_free(loop);
+    log_free(log);
     return status;
 }
