@@ -7,7 +7,7 @@ server that is killed do.
 
 import time
 
-from daemon import main, request, until
+from daemon import free_port, main, memory_counts, request, until
 from pg import Blackhole, Postgres
 from pg_case import PgCase
 from pg_proxy import Proxy
@@ -163,6 +163,85 @@ class Retry(PgCase):
                 first.close()
                 self.assertEqual(client.read(), "OK root")
         until(lambda: self.opens_two(d, proxy), "two connections again")
+
+
+class OneConnection(PgCase):
+    """What goes over it is counted."""
+
+    def serve_one(self, query, **parameters):
+        self.proxy = Proxy(SHARED.port)
+        self.addCleanup(self.proxy.close)
+        self.port = free_port()
+        d = self.prepare({"m": SHARED.map_text(
+            query, hosts=self.proxy.uri, connections="1", user=None, password=None, dbname=None,
+            **parameters)}, "m_timeout = 20s\n")
+        with open(d.config_path, "a", encoding="utf-8") as file:
+            file.write("socketmap_listen = unix:%s inet:127.0.0.1:%d\n" % (d.socket, self.port))
+        return d.start()
+
+    def sent(self):
+        return sum(link.from_client for link in self.proxy.links)
+
+    def test_many_errors_in_a_batch(self):
+        """What an error took along is asked singly: not all of it again for every error."""
+        for query in ("SELECT 10 / (length('%u') - 4)",
+                      "SELECT 10 / (length('%u') - 4) WHERE '%u' LIKE '%%'"):  # never an array
+            d = self.serve_one(query)
+            with d.client() as client:
+                self.assertEqual(client.ask("m", "abcdef@x"), "OK 5")
+                before = self.sent()
+                client.send(b"".join(request("m", "abcd@x%d" % i) for i in range(120)))
+                for _ in range(120):
+                    self.temp(client.read(), "22012")
+            self.assertLess(self.sent() - before, 120 * 500)
+
+    def leave(self, d, keys, pause_s):
+        """A client that asks and is gone before it is answered. One that only ends what it has
+        to say gets its answers."""
+        client = d.client(("127.0.0.1", self.port))
+        client.send(b"".join(request("m", key) for key in keys))
+        time.sleep(pause_s)
+        client.abort()
+
+    def test_what_nobody_waits_for_is_not_sent(self):
+        d = self.serve_one(SLOW.replace("0.3", "2"), prepare="no")
+        with d.client() as client:
+            self.assertEqual(client.ask("m", "gregory@example.net"), "OK gregory")
+            before = self.sent()
+            client.send(request("m", "root@example.net"))
+            until(lambda: self.sent() > before, "the connection is busy")
+            time.sleep(0.1)
+            before = self.sent()
+            self.leave(d, ["user%d@example.net" % i for i in range(100)], 0.5)
+            self.assertEqual(client.read(), "OK root")
+            self.assertEqual(client.ask("m", "gregory@example.net"), "OK gregory")
+            self.assertLess(self.sent() - before, 2000)
+
+    def test_what_nobody_waits_for_is_not_asked_again(self):
+        d = self.serve_one(SLOW.replace("0.3", "5"))
+        self.assertEqual(d.ask("m", "gregory@example.net"), "OK gregory")
+        before = self.sent()
+        self.leave(d, ["root@example.net"], 0.5)
+        self.assertGreater(self.sent(), before)
+        time.sleep(0.3)
+        for link in self.proxy.open_links():
+            link.close()
+        time.sleep(1)
+        self.assertEqual(len(self.proxy.links), 1)
+        self.assertEqual(d.ask("m", "gregory@example.net"), "OK gregory")
+
+    def test_what_nobody_waits_for_is_forgotten(self):
+        d = self.serve_one(SLOW.replace("0.3", "0.03"))
+        keys = ["root@example.net"] + ["user%d@example.net" % i for i in range(120)]
+
+        def rounds(n):
+            for _ in range(n):
+                self.leave(d, keys, 0.01)
+            self.assertEqual(d.ask("m", "gregory@example.net"), "OK gregory")
+            return d.rss_kib() if memory_counts() else 0
+        before = rounds(15)
+        self.assertLess(rounds(150) - before, 1500)
+        self.assertEqual(d.stop(), 0)  # under ASan: nothing is lost
 
 
 class Both:
