@@ -180,7 +180,7 @@ int main(int argc, char **argv)
         log_error_lines(log, buf_str(&err));
     }
     buf_fini(&err);
-    /* A job that hangs may still use the log, and exit(3) would take libraries apart under it. */
+    /* A job that hangs may still use the log, and exit(3) takes libraries apart under it. */
     if (!server_free(server))
         _exit(status);
     loop_free(loop);

@@ -429,17 +429,19 @@ class Trouble(PgCase):
         self.assertTrue(set(SHARED.backends()) & set(pids), "the connection is the same")
 
     def test_connection_that_dies_in_flight(self):
+        SHARED.sql("CREATE TABLE pause AS SELECT 0::float8 AS s; GRANT SELECT ON pause TO " + ROLE)
         d = self.serve({"m": SHARED.map_text(
-            "SELECT login FROM owners, pg_sleep(CASE WHEN '%d' = 'example.net' THEN 1 ELSE 0 "
-            "END) WHERE address = '%s' LIMIT 1")}, "m_timeout = 30s\n")
-        d.ask("m", "x@example.org")
+            "SELECT login FROM owners, (SELECT pg_sleep(s) FROM pause) AS p WHERE address = '%s' "
+            "LIMIT 1", query_timeout="60s")}, "m_timeout = 60s\n")
+        self.assertEqual(d.ask("m", "gregory@example.net"), "OK gregory")
+        SHARED.sql("UPDATE pause SET s = 60")
         with d.client() as client:
             client.send(request("m", "root@example.net"))
-            busy = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(CASE%' " \
+            busy = "FROM pg_stat_activity WHERE query LIKE '%pg_sleep(s)%' " \
                    "AND state = 'active' AND usename = '" + ROLE + "'"
-            until(lambda: SHARED.sql(busy).strip() == "1", "the query runs")
-            SHARED.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '"
-                       + ROLE + "' AND query LIKE '%pg_sleep(CASE%'")
+            until(lambda: SHARED.sql("SELECT count(*) " + busy).strip() == "1", "the query runs")
+            SHARED.sql("UPDATE pause SET s = 0")
+            self.assertEqual(SHARED.sql("SELECT pg_terminate_backend(pid) " + busy).strip(), "t")
             self.assertEqual(client.read(), "OK root")
 
     def test_hosts(self):

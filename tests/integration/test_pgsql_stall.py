@@ -10,7 +10,7 @@ import os
 import time
 import unittest
 
-from daemon import in_a_world, is_sanitized, main, request
+from daemon import in_a_world, main, request
 from pg import Blackhole, Postgres
 from pg_case import PgCase, Prober
 
@@ -161,7 +161,7 @@ class Flapping(PgCase):
                     pg.start() if how == "stop" else pg.thaw()
                 for one in work:
                     one.result()
-            self.quick(prober, max(0.3 if is_sanitized() else 0.1, 5 * alone.worst_s))
+            self.quick(prober, max(0.1, 5 * alone.worst_s))
             self.ask_until(d, "good", KEY, "OK gregory")
             lines = [line for line in d.log().splitlines() if "warning:" in line]
             self.assertLess(len(lines), 25, "\n".join(lines))
