@@ -42,6 +42,11 @@ nobody-is-this@example.net ,
 """
 
 
+def words(reply):
+    """OK and the logins, or the other answer."""
+    return {word.lower() for word in re.split(r"[,\s]+", reply) if word}
+
+
 class Import(unittest.TestCase):
     def setUp(self):
         self.dir = tempfile.mkdtemp(prefix="dictd-import-")
@@ -125,7 +130,17 @@ class Import(unittest.TestCase):
         ldif, _ = self.ldif(passwd=passwd, table=text)
         old = self.owners(path, keys, "texthash")
         self.assertGreater(len(old), 1900)
-        self.assertEqual(self.owners(self.directory(ldif), keys), old)
+        path = self.directory(ldif)
+        self.assertEqual(self.owners(path, keys), old)
+        # And through the daemon, which takes the file and the directory for the same.
+        d = daemon.Daemon("maps = old new\ndefault_search = full\nnew_sources = ldap:%s\n"
+                          "old_sources = texthash:%s\n" % (path, self.file("old", text)))
+        self.addCleanup(d.close)
+        d.start()
+        with d.client() as client:
+            for key in keys:
+                before, after = client.ask("old", key), client.ask("new", key)
+                self.assertEqual(words(after), words(before), key)
         shuffled = [line for line in text.splitlines(True)]
         rng.shuffle(shuffled)
         self.assertEqual(self.ldif(passwd=passwd, table="".join(shuffled))[0], ldif)

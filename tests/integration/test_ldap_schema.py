@@ -251,6 +251,7 @@ class Sites(unittest.TestCase):
                 text = adapt(read(MAPS, name, kind + ".cf"), slapd)
                 files[kind] = settled(daemon.write(slapd.path(kind + ".cf"), text))
             self.check_postmap(files, keys, owners, recipients)
+            self.check_daemon(files, keys, owners, recipients)
 
     def check_postmap(self, files, keys, owners, recipients):
         got = postmap_all(files["sender_login"], keys)
@@ -259,6 +260,20 @@ class Sites(unittest.TestCase):
         got = postmap_all(files["local_recipient"], keys)
         self.assertEqual(sorted(got), sorted(recipients))
         self.assertTrue(all(got.values()))
+
+    def check_daemon(self, files, keys, owners, recipients):
+        d = daemon.Daemon("maps = %s\ndefault_search = full\n" % " ".join(KINDS)
+                          + "".join("%s_sources = ldap:%s\n" % item for item in files.items()))
+        self.addCleanup(d.close)
+        d.start()
+        for key in keys:
+            owned = d.ask("sender_login", key)
+            word, _, value = owned.partition(" ")
+            self.assertEqual((word, sorted(value.split(",")) if value else []),
+                             ("OK", sorted(owners[key].split())) if key in owners
+                             else ("NOTFOUND", []), key)
+            word, _, value = d.ask("local_recipient", key).partition(" ")
+            self.assertEqual(word, "OK" if key in recipients else "NOTFOUND", key)
 
     def test_all_there(self):
         self.assertEqual(sorted(os.listdir(MAPS)), sorted(SITES))
