@@ -11,7 +11,7 @@ build="gcc libc6-dev make pkg-config libevent-dev libjansson-dev libidn2-dev lib
        libpq-dev libldap-dev libsasl2-dev uthash-dev"
 check="clang libclang-rt-14-dev libcunit1-dev python3 postfix postfix-lmdb sasl2-bin libsasl2-modules
        openssl mandoc procps postgresql pgbouncer postfix-pgsql slapd ldap-utils
-       postfix-ldap"
+       postfix-ldap postgresql-15-pgtap"
 
 case ${1-} in
 build) wanted=$build ;;
