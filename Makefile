@@ -38,9 +38,10 @@ MAINS    := dictd/server/main.c
 LIB_SRC  := $(filter-out $(MAINS),$(wildcard dictd/base/*.c dictd/loop/*.c dictd/protocol/*.c \
               dictd/lookup/*.c dictd/server/*.c sources/*/*.c))
 CTL_SRC  := $(wildcard dictd/dictctl/*.c dictd/dictctl/*/*.c)
+SQL      := $(wildcard sql/migrations/[0-9]*.sql)
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 MAIN_OBJ := $(MAINS:%.c=$(BUILD)/obj/%.o)
-CTL_OBJ  := $(CTL_SRC:%.c=$(BUILD)/obj/%.o)
+CTL_OBJ  := $(CTL_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/gen/sql_migrations.o
 LIB      := $(BUILD)/libdictd.a
 
 UNIT_SRC    := $(wildcard tests/unit/test_*.c)
@@ -69,6 +70,15 @@ $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC    $<")
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+# The migrations travel inside dictctl: one that is installed alone has those of its version.
+$(BUILD)/gen/sql_migrations.c: packaging/embed.awk $(SQL)
+	@mkdir -p $(@D)
+	$(Q)awk -f packaging/embed.awk $(SQL) >$@.new && mv -f $@.new $@
+
+$(BUILD)/gen/sql_migrations.o: $(BUILD)/gen/sql_migrations.c dictd/dictctl/sql/sql_migrations.h
+	$(if $(V),,@echo "  CC    $<")
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
 
 # --- tests ---
 

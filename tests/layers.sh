@@ -18,6 +18,7 @@ allowed() {
     dictd/dictctl) echo "dictd/base dictd/protocol" ;;
     dictd/dictctl/lint)
         echo "dictd/dictctl dictd/base dictd/loop dictd/protocol dictd/lookup dictd/server" $(find sources -mindepth 1 -type d) ;;
+    dictd/dictctl/sql) echo "dictd/base dictd/lookup dictd/dictctl sources/pgsql" ;;
     *) echo "layers: no floor for folder $1 in tests/layers.sh" >&2; exit 1 ;;
     esac
 }

@@ -16,6 +16,8 @@
 #include "dictd/dictctl/lint/lint.h"
 #include "dictd/dictctl/lookup.h"
 #include "dictd/dictctl/report.h"
+#include "dictd/dictctl/sql/sql_commands.h"
+#include "dictd/dictctl/sql/sql_migrations.h"
 
 #ifndef VERSION
 #define VERSION "unknown"
@@ -39,8 +41,17 @@ static const struct command {
     {"stats", report_run_stats},
     {"flush", report_run_flush},
     {"reload", report_run_reload},
-    {"import", import_run},
     {"lint", lint_run},
+    {"domain", sql_commands_run},
+    {"login", sql_commands_run},
+    {"alias", sql_commands_run},
+    {"group", sql_commands_run},
+    {"grant", sql_commands_run},
+    {"admin", sql_commands_run},
+    {"orphans", sql_commands_run},
+    {"audit", sql_commands_run},
+    {"migrate", sql_migrations_run},
+    {"import", import_run},
     {"help", help_run},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
@@ -65,6 +76,24 @@ static const char help_text[] =
     "         [--map FILE] [--aliases FILE] [--passwd FILE] [--dry-run]\n"
     "                      an LDIF of what these files say, for ldap-schema/\n"
     "  help                this text\n"
+    "\n"
+    "Manages the aliases of a database with the schema of sql/; ADDRESS may be\n"
+    "@DOMAIN, WHO is a login or group:NAME. dictctl NOUN lists what goes with it.\n"
+    "\n"
+    "  migrate             makes the schema, or brings it up to date\n"
+    "  alias   add ADDRESS [WHO...] | remove | enable | disable ADDRESS\n"
+    "          list [--login LOGIN | --domain NAME] | show ADDRESS\n"
+    "  grant   add ADDRESS WHO | remove | enable | disable ADDRESS WHO | list | show\n"
+    "  login   add NAME | remove NAME [--reassign LOGIN] | list | show | ...\n"
+    "  group   add NAME [WHO...] | remove NAME [WHO...] | list | show | ...\n"
+    "  domain  add NAME [--alias-of NAME] | remove | list | show | ...\n"
+    "  admin   add ROLE DOMAIN | remove ROLE DOMAIN | list\n"
+    "  orphans             addresses without an owner, logins without an address\n"
+    "  audit [--about NAME] [--since TIME] [--limit N]   who changed what\n"
+    "\n"
+    "  --map-file FILE     behind one of these: the database, as a map file names it\n"
+    "                      (else: -c, PGHOST and its like, the default dictd.cf)\n"
+    "  --dry-run           behind one of these: says what would change\n"
     "\n"
     "  -c FILE             the daemon's configuration, which names its socket\n"
     "                      (default " SYSCONFDIR "/postfix-dictd/dictd.cf)\n"

@@ -226,9 +226,11 @@ static void read_results(const struct reading *reading)
 
 /* -------------------------------------------------------------- the whole */
 
+enum part { SERVERS, WHOLE };
+
 /* Frees conf and finishes warnings. conf is NULL when the file was refused already. */
-static struct pgsql_config *make(const char *path, struct conf *conf, bool check_mode,
-                                 struct buf *err, struct buf *warnings)
+static struct pgsql_config *make(const char *path, struct conf *conf, enum part part,
+                                 bool check_mode, struct buf *err, struct buf *warnings)
 {
     struct pgsql_config *config = mem_zalloc(sizeof *config);
     struct reading reading = {{conf, err, warnings}, config};
@@ -237,10 +239,12 @@ static struct pgsql_config *make(const char *path, struct conf *conf, bool check
     config->path = mem_strdup(path);
     if (conf != NULL) {
         read_servers(&reading);
-        read_limits(&reading);
-        read_query(&reading);
-        read_results(&reading);
-        config->domain = map_value_domain(&reading.values);
+        if (part == WHOLE) {
+            read_limits(&reading);
+            read_query(&reading);
+            read_results(&reading);
+            config->domain = map_value_domain(&reading.values);
+        }
         config->has_password = *config->password != '\0';
         for (size_t i = 0; i < config->n_hosts; i++)
             config->has_password =
@@ -263,7 +267,15 @@ struct pgsql_config *pgsql_config_load(const char *path, struct buf *err)
     struct buf warnings = {NULL, 0, 0};
     struct conf *conf = map_file_read(path, parameters, err, &warnings);
 
-    return make(path, conf, true, err, &warnings);
+    return make(path, conf, WHOLE, true, err, &warnings);
+}
+
+struct pgsql_config *pgsql_config_load_servers(const char *path, struct buf *err)
+{
+    struct buf warnings = {NULL, 0, 0};
+    struct conf *conf = map_file_read(path, parameters, err, &warnings);
+
+    return make(path, conf, SERVERS, true, err, &warnings);
 }
 
 struct pgsql_config *pgsql_config_parse(const char *path, struct slice text, struct buf *err)
@@ -271,7 +283,7 @@ struct pgsql_config *pgsql_config_parse(const char *path, struct slice text, str
     struct buf warnings = {NULL, 0, 0};
     struct conf *conf = map_file_parse(path, text, parameters, err, &warnings);
 
-    return make(path, conf, false, err, &warnings);
+    return make(path, conf, WHOLE, false, err, &warnings);
 }
 
 void pgsql_config_free(struct pgsql_config *config)
