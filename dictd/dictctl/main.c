@@ -12,11 +12,11 @@
 #include "dictd/dictctl/compare.h"
 #include "dictd/dictctl/ctl.h"
 #include "dictd/dictctl/explain.h"
-#include "dictd/dictctl/import.h"
 #include "dictd/dictctl/lint/lint.h"
 #include "dictd/dictctl/lookup.h"
 #include "dictd/dictctl/report.h"
 #include "dictd/dictctl/sql/sql_commands.h"
+#include "dictd/dictctl/sql/sql_import.h"
 #include "dictd/dictctl/sql/sql_migrations.h"
 
 #ifndef VERSION
@@ -51,7 +51,8 @@ static const struct command {
     {"orphans", sql_commands_run},
     {"audit", sql_commands_run},
     {"migrate", sql_migrations_run},
-    {"import", import_run},
+    {"import", sql_import_run},
+    {"export", sql_export_run},
     {"help", help_run},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
@@ -89,6 +90,8 @@ static const char help_text[] =
     "  domain  add NAME [--alias-of NAME] | remove | list | show | ...\n"
     "  admin   add ROLE DOMAIN | remove ROLE DOMAIN | list\n"
     "  orphans             addresses without an owner, logins without an address\n"
+    "  import [--passwd FILE] [--aliases FILE] [--map FILE]   all of it or nothing\n"
+    "  export [--to-ldif --base DN]                           for postmap, or LDIF\n"
     "  audit [--about NAME] [--since TIME] [--limit N]   who changed what\n"
     "\n"
     "  --map-file FILE     behind one of these: the database, as a map file names it\n"

@@ -1,0 +1,122 @@
+"""dictctl import into the schema of sql/, and export: passwd, aliases and a table of postmap, once
+and again, with a broken line in the middle, and a million rows."""
+
+import json
+import os
+import shutil
+import tempfile
+import time
+import unittest
+
+from daemon import write
+from sqlsite import SqlSite
+
+YES, NO, USAGE = 0, 1, 64
+
+PASSWD = ("root:x:0:0::/root:/bin/sh\ngregory:x:1000:1000::/home/gregory:/bin/sh\n"
+          "eva:x:1001:1001::/home/eva:/bin/sh\n")
+ALIASES = "postmaster: root\nG.Czaplinski: gregory\nstaff: gregory, eva\narchive: /var/archive\n"
+MAP = ("gregory@example.net gregory\nG.Czaplinski@example.net  gregory\n"
+       "root@example.net root\nstaff@example.net gregory, EVA\n\"john smith\"@example.net gregory\n"
+       "@catch.example root\nx@b\u00fccher.example max\n")
+
+
+class Import(unittest.TestCase):
+    def setUp(self):
+        self.pg = SqlSite(config="shared_buffers = 256MB\nmax_wal_size = 4GB")
+        self.addCleanup(self.pg.close)
+        self.dir = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.dir, True)
+        self.passwd = self.file("passwd", PASSWD)
+        self.aliases = self.file("aliases", ALIASES)
+        self.map = self.file("map", MAP)
+
+    def file(self, name, text):
+        return write(os.path.join(self.dir, name), text)
+
+    def run_import(self, wanted, *words):
+        status, out, err = self.pg.ctl("import", "--domain", "example.net", *words)
+        self.assertEqual(status, wanted, out + err)
+        return out, err
+
+    def all(self):
+        return ["--passwd", self.passwd, "--aliases", self.aliases, "--map", self.map]
+
+    def owners(self, key):
+        return self.pg.sql("SELECT string_agg(login, ',') FROM dictd.sender_login('%s')"
+                           % key).strip()
+
+    def audit(self):
+        return self.pg.sql("SELECT count(*) FROM dictd.audit").strip()
+
+    def test_once_and_again(self):
+        out, err = self.run_import(YES, *self.all(), "--dry-run")
+        self.assertIn("dry run; added: 3 domains, 4 logins, 14 addresses, 15 grants", out)
+        self.assertEqual(self.audit(), "0")
+        out, err = self.run_import(YES, *self.all())
+        self.assertEqual(out, "added: 3 domains, 4 logins, 14 addresses, 15 grants; changed: 0; "
+                         "unchanged: 0; skipped: 0; refused: 0\n")
+        for key, owners in (("gregory", "gregory"), ("g.czaplinski@example.net", "gregory"),
+                            ("staff@example.net", "gregory,eva"), ("staff", "gregory,eva"),
+                            ("\"john smith\"@example.net", "gregory"), ("@catch.example", "root"),
+                            ("archive", ":no-owner:"), ("x@xn--bcher-kva.example", "max"),
+                            ("postmaster", "root"), ("nobody", "")):
+            self.assertEqual(self.owners(key), owners, key)
+        before = self.audit()
+        out, _ = self.run_import(YES, *self.all(), "--json")
+        said = json.loads(out)
+        self.assertEqual((said["addresses_added"], said["grants_added"], said["unchanged"]), (0, 0, 15))
+        self.assertEqual(self.audit(), before)
+
+    def test_an_address_gets_one_more_owner(self):
+        self.run_import(YES, *self.all())
+        more = self.file("more", "a@example.net eva\nroot@example.net root, eva\n")
+        out, err = self.run_import(YES, "--map", more)
+        self.assertIn("changed: %s:2: root@example.net: has one more owner" % more, err)
+        self.assertIn("added: 0 domains, 0 logins, 1 addresses, 2 grants; changed: 1; unchanged: 1",
+                      out)
+        self.assertEqual(self.owners("root@example.net"), "root,eva")
+
+    def test_a_broken_line_in_the_middle(self):
+        for line, status, says in (("x..y@example.net gregory\n", NO, "refused: .*:2: .*quotes"),
+                                   ("x@exa_mple..net gregory\n", NO, "refused: .*:2: .*not a domain"),
+                                   ("x@example.net :gregory\n", NO, "refused: .*:2: .*colon"),
+                                   ("x\0y gregory\n", USAGE, "map:2: ")):
+            broken = self.file("map", "a@example.net gregory\n" + line + "z@example.net eva\n")
+            _, err = self.run_import(status, "--passwd", self.passwd, "--map", broken)
+            self.assertRegex(err, says)
+            self.assertIn("nothing was changed", err)
+            self.assertEqual(self.audit(), "0")
+
+    def test_export(self):
+        self.run_import(YES, *self.all())
+        status, out, err = self.pg.ctl("export")
+        self.assertEqual((status, err), (YES, ""))
+        lines = out.splitlines()
+        self.assertIn("g.czaplinski@example.net\tgregory", lines)
+        self.assertIn("\"john smith\"@example.net\tgregory", lines)
+        self.assertIn("staff@example.net\tgregory,eva", lines)
+        self.assertNotIn("archive", out)
+        self.assertEqual(lines, sorted(lines))
+        # What was exported says nothing new.
+        again = self.file("again", out)
+        said, _ = self.run_import(YES, "--map", again)
+        self.assertIn("added: 0 domains, 0 logins, 0 addresses, 0 grants; changed: 0", said)
+        status, out, _ = self.pg.ctl("export", "--to-ldif", "--base", "dc=example,dc=net")
+        self.assertIn("dn: dictdAddress=staff@example.net,dc=example,dc=net\n"
+                      "objectClass: dictdAlias\ndictdAddress: staff@example.net\n"
+                      "dictdOwnerLogin: gregory\ndictdOwnerLogin: eva\n\n", out)
+
+    def test_a_million_rows(self):
+        big = self.file("big", "".join("n%d@d%d.example u%d\n" % (i, i % 1000, i % 5000)
+                                       for i in range(1000000)))
+        started = time.monotonic()
+        out, err = self.run_import(YES, "--map", big)
+        seconds = time.monotonic() - started
+        self.assertIn("1000000 addresses, 1000000 grants", out)
+        self.assertIn(" of 1000000 entries sent", err)
+        print("a million rows: %.1f s, load %.1f ... " % (seconds, os.getloadavg()[0]), end="")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
