@@ -24,6 +24,8 @@ struct backend_source {
     const struct source_env *env;
     TAILQ_HEAD(generations, generation) generations; /* the first is in force */
     struct file_live *live;
+    const struct source_feed *feed; /* NULL: nobody watches */
+    void *feed_ctx;
     bool delivering; /* inside on_settled */
     bool closing;
 };
@@ -257,6 +259,8 @@ static bool take_config(void *ctx, struct file_reading *reading)
     reading->made = NULL;
     if (is_over(before))
         generation_free(before);
+    if (source->feed != NULL)
+        source->feed->changed_all(source->feed_ctx);
     return true;
 }
 
@@ -373,6 +377,14 @@ void backend_source_cancel(struct source_request *request)
     request_free_if_done(request);
     if (is_over(generation))
         backend_pool_wake(generation->pool); /* which ends it */
+}
+
+void backend_source_watch(struct source *base, const struct source_feed *feed, void *ctx)
+{
+    struct backend_source *source = (struct backend_source *)base;
+
+    source->feed = feed;
+    source->feed_ctx = ctx;
 }
 
 void backend_source_status(const struct source *source, struct source_status *out)

@@ -55,6 +55,8 @@ bool backend_source_peek(struct source *source, struct slice key, struct answer 
 struct source_request *backend_source_lookup(struct source *source, const struct slice *keys,
                                              size_t n, source_done_fn *done, void *ctx);
 void backend_source_cancel(struct source_request *request);
+/* The feed is only told changed_all, when the map file says something else. */
+void backend_source_watch(struct source *source, const struct source_feed *feed, void *ctx);
 void backend_source_status(const struct source *source, struct source_status *out);
 void backend_source_close(struct source *source);
 

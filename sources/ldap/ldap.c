@@ -139,6 +139,7 @@ const struct source_type ldap_source_type = {
     .peek = backend_source_peek,
     .lookup = backend_source_lookup,
     .cancel = backend_source_cancel,
+    .watch = backend_source_watch,
     .status = backend_source_status,
     .close = backend_source_close,
 };

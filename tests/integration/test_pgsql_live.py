@@ -41,6 +41,15 @@ class Live(PgCase):
         self.until_reply(d, "root@example.net", "OK new-root", ("OK root", "OK new-root"))
         self.assertIn("changed, the new contents are in force", d.log())
 
+    def test_what_is_cached_is_forgotten(self):
+        d = self.serve({"m": SHARED.map_text()}, "default_cache_ttl = 1h\n"
+                       "default_negative_cache_ttl = 1h\n")
+        self.assertEqual(d.ask("m", "root@example.net"), "OK root")
+        self.assertEqual(d.ask("m", "other@example.net"), "NOTFOUND ")
+        self.say(d, SHARED.map_text("SELECT 'new-' || '%u'"))
+        self.until_reply(d, "root@example.net", "OK new-root", ("OK root", "OK new-root"))
+        self.assertEqual(d.ask("m", "other@example.net"), "OK new-other")
+
     def test_broken_edit_keeps_the_old(self):
         d = self.serve({"m": SHARED.map_text()})
         seen = d.log_size()
