@@ -137,22 +137,24 @@ struct known {
     struct cache_hit hit; /* FROM_CACHE */
 };
 
-/* What the source knows at once is newer than what the cache has. */
+/* The cache first: what it has is of a key that the source did not know at once, or it would
+ * not have been asked, and finding that out again may cost more (source.h). */
 static bool recall(struct lookup_room *room, struct map *map, struct source_ref *ref,
                    struct slice key, struct known *out)
 {
-    if (ref->type->peek != NULL && ref->type->peek(ref->source, key, &out->answer)) {
-        ref->stats.asked++;
-        ref->stats.answers[out->answer.status]++;
-        out->from = LOOKUP_FROM_MEMORY;
-        return true;
+    if (ref->flights != NULL) {
+        flights_recall(ref->flights, map, key, loop_now_ms(room->loop), &out->hit);
+        out->from = LOOKUP_FROM_CACHE;
+        out->answer = out->hit.answer;
+        if (out->hit.state == CACHE_FRESH || out->hit.state == CACHE_REFRESH)
+            return true;
     }
-    if (ref->flights == NULL)
+    if (ref->type->peek == NULL || !ref->type->peek(ref->source, key, &out->answer))
         return false;
-    flights_recall(ref->flights, map, key, loop_now_ms(room->loop), &out->hit);
-    out->from = LOOKUP_FROM_CACHE;
-    out->answer = out->hit.answer;
-    return out->hit.state == CACHE_FRESH || out->hit.state == CACHE_REFRESH;
+    ref->stats.asked++;
+    ref->stats.answers[out->answer.status]++;
+    out->from = LOOKUP_FROM_MEMORY;
+    return true;
 }
 
 static bool is_due(const struct known *known)

@@ -11,7 +11,9 @@
  * and asked in two ways:
  *
  *   peek   answers at once from memory, or says "don't know" (false). Costs no
- *          allocation. A source that always knows has only this.
+ *          allocation. A source that always knows has only this. One that also
+ *          has lookup is peeked at after the cache: when it comes to know keys
+ *          that lookup was asked for before, it tells through its feed.
  *   lookup asks the back end for all keys of one walk at once, so that one
  *          round trip can carry them. What it brings is cached (flight.h, cache.h).
  *

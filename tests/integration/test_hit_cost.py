@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from daemon import BUILD, is_sanitized  # noqa: E402
 
 REPLAY = os.path.join(BUILD, "tests", "replay", "replay")
-FIGURE = 0  # instructions, gcc 12, -O2, x86-64
+FIGURE = 1259  # instructions, gcc 12, -O2, x86-64
 HITS = 2000
 
 

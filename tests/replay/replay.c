@@ -134,10 +134,17 @@ static struct client **client_named(struct play *play, const char *name)
 static struct map *find_map(void *ctx, struct slice name)
 {
     struct client *client = ctx;
-    char *text = client->tcp ? mem_strdup(client->map) : mem_strndup(name.ptr, name.len);
-    struct map **map = map_named(client->play, text);
+    struct map **map;
+    char text[64];
 
-    free(text);
+    if (client->tcp)
+        name = slice_str(client->map);
+    if (name.len >= sizeof text)
+        return NULL;
+    if (name.len > 0)
+        memcpy(text, name.ptr, name.len);
+    text[name.len] = '\0';
+    map = map_named(client->play, text);
     return map != NULL ? *map : NULL;
 }
 
@@ -720,7 +727,7 @@ static int hits(unsigned long n)
 
         buf_add_slice(&client->kept, buf_slice(&request));
         pump(client);
-        if (client->out.len != 13) /* 10:OK gregory, */
+        if (client->out.len != 14) /* 10:OK gregory, */
             play.failures++;
         buf_clear(&client->out);
     }
