@@ -11,6 +11,7 @@ enum {
     SHARE_MIN = 16,
     ATTEMPTS_MAX = 2,
     RECHECK_MS = 100, /* while something waits */
+    DOUBT_MS = 1500,  /* how long work waits for a connection beyond doubt */
     LOG_EVERY_MS = 10000,
     CONNECT_MS = 4000, /* of an attempt when there is one server */
     CONNECT_OF_SEVERAL_MS = 2000
@@ -24,6 +25,7 @@ struct slot {
     bool announced; /* its becoming ready was noticed */
     bool retiring;  /* its server has trouble: no more work, closed when empty */
     bool doubtful;  /* its server lost another one: no work if a new one can be had */
+    uint64_t doubtful_since_ms;
 };
 
 struct backend_pool {
@@ -290,8 +292,10 @@ static void doubt_others(const struct slot *lost)
     for (size_t i = 0; i < pool->n_slots; i++) {
         struct slot *slot = &pool->slots[i];
 
-        if (slot != lost && slot->server == lost->server && is_ready(slot))
-            slot->doubtful = true;
+        if (slot == lost || slot->server != lost->server || !is_ready(slot))
+            continue;
+        slot->doubtful = true;
+        slot->doubtful_since_ms = now_of(pool);
     }
 }
 
@@ -386,12 +390,13 @@ struct room {
     bool all_busy;     /* there is none that is idle */
 };
 
-/* A connection beyond doubt is being made, and may be there soon. */
-static bool waits_for_better(const struct backend_pool *pool)
+/* Doubtful, and one beyond doubt is being made. */
+static bool waits_for_better(const struct slot *slot)
 {
-    struct backend_dialing dialing = backend_servers_dialing(&pool->servers, now_of(pool));
+    const struct backend_pool *pool = slot->pool;
 
-    return dialing.n > 0 && !dialing.late;
+    return slot->doubtful && now_of(pool) - slot->doubtful_since_ms < DOUBT_MS &&
+           backend_servers_dialing(&pool->servers, now_of(pool)).n > 0;
 }
 
 /* Doubtful ones are the last resort, and never keep a new one from being made. */
@@ -404,7 +409,7 @@ static struct room look_for_room(struct backend_pool *pool)
         const struct backend_connection *connection = slot->connection;
         bool idle;
 
-        if (!is_ready(slot) || (slot->doubtful && waits_for_better(pool)))
+        if (!is_ready(slot) || waits_for_better(slot))
             continue;
         idle = connection->n_in_flight == 0;
         room.all_busy = room.all_busy && (!idle || slot->doubtful);

@@ -63,6 +63,7 @@ class Retry(PgCase):
 
     def asked(self, proxy, question):
         """Does question(), and gives the connection that it goes over, and the other ones."""
+        until(lambda: self.is_quiet(proxy), "nothing else travels")
         before = {link: link.from_client for link in proxy.open_links()}
         question()
 
@@ -72,6 +73,13 @@ class Retry(PgCase):
         time.sleep(0.05)
         (one,) = busy()
         return one, [link for link in before if link is not one]
+
+    def is_quiet(self, proxy):
+        def travelled():
+            return [(link, link.from_client) for link in proxy.open_links()]
+        before = travelled()
+        time.sleep(0.3)
+        return travelled() == before
 
     def die(self, proxy, question, pause_s=0.3):
         """The server dies with the question under way, one connection after the other."""
