@@ -21,7 +21,7 @@ EXAMPLES := packaging/postfix-dictd.socket packaging/try-sender.py
 # Installed under the same names below DOCDIR.
 SCHEMAS  := $(sort $(shell find ldap-schema -type f))
 # Below DOCDIR as they are here.
-SQL_FILES := $(wildcard sql/examples/*)
+SQL_FILES := $(wildcard sql/*.md sql/*.cf sql/migrations/* sql/examples/*)
 
 ADAPT = sed -e 's,/etc/postfix-dictd,$(CONFIG),g' -e 's,/run/postfix-dictd,$(RUNDIR)/postfix-dictd,g' \
             -e 's,/usr/local/sbin/,$(SBINDIR)/,g' -e 's,/usr/local/bin/,$(BINDIR)/,g' \
