@@ -20,11 +20,7 @@ END $$;
 SET LOCAL ROLE dictd_owner;
 SET LOCAL search_path = pg_catalog, pg_temp;
 
-CREATE UNIQUE INDEX domains_lookup ON dictd.domains (name) INCLUDE (enabled);
-CREATE UNIQUE INDEX alias_domains_lookup ON dictd.alias_domains (name) INCLUDE (domain, enabled);
-CREATE UNIQUE INDEX logins_lookup ON dictd.logins (name) INCLUDE (enabled);
-CREATE UNIQUE INDEX groups_lookup ON dictd.groups (name) INCLUDE (enabled);
-CREATE UNIQUE INDEX addresses_lookup ON dictd.addresses (address) INCLUDE (recipient, enabled);
+-- The primary keys include what a lookup needs of their tables.
 CREATE INDEX group_members_lookup ON dictd.group_members (group_name)
     INCLUDE (login, member_group);
 CREATE INDEX grants_lookup ON dictd.grants (address)

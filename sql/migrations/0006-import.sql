@@ -36,6 +36,7 @@ CREATE FUNCTION dictd.import(keys text[], logins text[], OUT domains_added bigin
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     name text;
+    fresh text[];
 BEGIN
     -- An alias domain stands for its domain.
     SELECT array_agg(CASE WHEN a.name IS NULL THEN k.key
@@ -57,10 +58,12 @@ BEGIN
     SELECT DISTINCT l FROM unnest(logins) l WHERE l IS NOT NULL
         ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS logins_added = ROW_COUNT;
-    INSERT INTO dictd.addresses (address, recipient)
-    SELECT DISTINCT k, left(k, 1) <> '@' FROM unnest(keys) k
-        ON CONFLICT DO NOTHING;
-    GET DIAGNOSTICS addresses_added = ROW_COUNT;
+    WITH new AS (
+        INSERT INTO dictd.addresses (address, recipient)
+        SELECT DISTINCT k, left(k, 1) <> '@' FROM unnest(keys) k
+            ON CONFLICT DO NOTHING RETURNING address
+    )
+    SELECT count(*), array_agg(address) INTO addresses_added, fresh FROM new;
     -- In the order of the files, which is the order of an answer.
     WITH given AS (
         SELECT min(p.n) AS n, p.key, p.login
@@ -71,10 +74,13 @@ BEGIN
         SELECT g.key, g.login FROM given g ORDER BY g.n
             ON CONFLICT DO NOTHING RETURNING address, login
     )
-    SELECT count(*), array_agg(g.n ORDER BY g.n) FILTER (WHERE a.created_at < now())
+    SELECT count(*), array_agg(g.n ORDER BY g.n) FILTER (
+               WHERE f.address IS NULL -- not of this chunk; an earlier one is of this transaction
+                 AND (SELECT a.created_at < now() FROM dictd.addresses a
+                       WHERE a.address = new.address))
       INTO grants_added, changed
       FROM new JOIN given g ON g.key = new.address AND g.login = new.login
-      LEFT JOIN dictd.addresses a ON a.address = new.address;
+      LEFT JOIN unnest(fresh) AS f(address) ON f.address = new.address;
 END $$;
 
 GRANT EXECUTE ON FUNCTION dictd.import_faults(text[], text[]), dictd.import(text[], text[])
