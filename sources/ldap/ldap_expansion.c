@@ -119,18 +119,13 @@ static void question_fini(struct ldap_question *question)
 
 /* ----------------------------------------------------------------- values */
 
-static bool is_text(const struct berval *value)
-{
-    return memchr(value->bv_val, '\0', value->bv_len) == NULL &&
-           u8_check((const uint8_t *)value->bv_val, value->bv_len) == NULL;
-}
-
 static bool check_text(struct ldap_question *question, const struct ldap_attribute *attribute,
-                       const struct berval *value)
+                       struct slice text)
 {
     struct buf why = {NULL, 0, 0};
 
-    if (value->bv_len == 0 || is_text(value))
+    if (text.len == 0 || (memchr(text.ptr, '\0', text.len) == NULL &&
+                          u8_check((const uint8_t *)text.ptr, text.len) == NULL))
         return true;
     buf_printf(&why, "a value of %.60s is binary", attribute->name);
     fail(question->expansion, BACKEND_FAULT_KEY, buf_str(&why));
@@ -149,11 +144,16 @@ static void add_values(struct ldap_question *question, const struct ldap_attribu
         part = part_add(question);
     template_set_key(&input, &config->needs, expansion->key);
     for (const struct berval *value = attribute->values; value->bv_val != NULL; value++) {
-        if (!check_text(question, attribute, value))
+        size_t before = part->values.len;
+
+        if (!template_add_value(config->result_format, &input, &config->needs,
+                                slice_of(value->bv_val, value->bv_len), &part->values))
+            continue;
+        /* What is made of the value counts, as in Postfix's dict_utf8.c. */
+        if (!check_text(question, attribute,
+                        slice_of(part->values.data + before, part->values.len - before)))
             return;
-        if (template_add_value(config->result_format, &input, &config->needs,
-                               slice_of(value->bv_val, value->bv_len), &part->values) &&
-            ++expansion->n_values > config->expansion_limit && config->expansion_limit > 0) {
+        if (++expansion->n_values > config->expansion_limit && config->expansion_limit > 0) {
             fail(expansion, BACKEND_FAULT_KEY,
                  "the key has more values than expansion_limit allows");
             return;
@@ -227,7 +227,8 @@ static void follow(struct ldap_question *question, const struct ldap_entry *entr
         STAILQ_INSERT_TAIL(&question->aboves, *above, link);
     }
     for (const struct berval *value = attribute->values; value->bv_val != NULL; value++) {
-        if (expansion->fault != BACKEND_FAULT_NONE || !check_text(question, attribute, value))
+        if (expansion->fault != BACKEND_FAULT_NONE ||
+            !check_text(question, attribute, slice_of(value->bv_val, value->bv_len)))
             return;
         text = mem_strndup(value->bv_val, value->bv_len);
         if (ldap_is_ldap_url(text))
@@ -281,6 +282,19 @@ static bool is_being_expanded(const struct ldap_question *question, const char *
     return false;
 }
 
+/* `member;range=0-1499`: Active Directory's first part of a long list; `-*` is the last part.
+ */
+static bool is_part_of_list(const char *name)
+{
+    static const char range[] = ";range=";
+
+    for (; *name != '\0'; name++) {
+        if (strncasecmp(name, range, strlen(range)) == 0)
+            return name[strlen(name) - 1] != '*';
+    }
+    return false;
+}
+
 static void take_attribute(struct ldap_question *question, const struct ldap_entry *entry,
                            const struct ldap_attribute *attribute, struct ldap_above **above)
 {
@@ -292,7 +306,10 @@ static void take_attribute(struct ldap_question *question, const struct ldap_ent
     if ((question->saw_terminal && role != LDAP_ROLE_TERMINAL) ||
         (question->saw_special && role <= LDAP_ROLE_LEAF))
         return;
-    if (role == LDAP_ROLE_SPECIAL)
+    if (is_part_of_list(attribute->name))
+        fail(question->expansion, BACKEND_FAULT_KEY,
+             "the server gives only a part of a list of values");
+    else if (role == LDAP_ROLE_SPECIAL)
         follow(question, entry, attribute, above);
     else
         add_values(question, attribute);

@@ -105,7 +105,8 @@ class Tree:
         attributes = self.random.choice(["", "", "uid", "mail", "uid,mail", "description;lang-en",
                                          "cn", "telephoneNumber", "UID,member"])
         scope = self.random.choice(["", "base", "one", "sub"])
-        filter = self.random.choice(["(cn=entry 1*)", "(uid=gregory)", "(mail=*example.org)", "(cn=entry 3)",
+        filter = self.random.choice(["(cn=entry 1*)", "(uid=gregory)", "(mail=*example.org)",
+                                     "(cn=entry 3)",
                                      "(uid=nobody)", "(&(uid=root)(description=*))"])
         if scope in ("", "base"):
             filter = self.random.choice(["", filter])
@@ -155,7 +156,8 @@ FILTERS = [
     "(mail=*@%d)", "(uid=%u*)", "(description=*%u*)", "(&(objectClass=device)(uid=%u))",
     "mail=%s", "uid=%u", "(mail=*%2.%1)", "(description=user@%4.%3.%2.%1)", "(uid=%1)", "(mail=%9)",
     "(description=%%s)", "(|(description=100%%)(mail=%s))", "(|(unknownAttribute=%s)(mail=%s))",
-    "(&(mail=%s)(!(unknownAttribute=%s)))", "(uid:caseExactMatch:=%u)", "(&(uid>=%u)(mail=%s))", "(&(cn~=%u)(mail=%s))",
+    "(&(mail=%s)(!(unknownAttribute=%s)))", "(uid:caseExactMatch:=%u)",
+    "(&(uid>=%u)(mail=%s))", "(&(cn~=%u)(mail=%s))",
     "(& (mail=%s) (uid=*) )", "(|(member=cn=%u,ou=people,dc=example,dc=net)(mail=%s))",
     "(mail=\\67regory@%d)", "(&(&)(mail=%s))", "(|(mail=%s)(description=%S)(cn=%u)(uid=%D))",
     "(member=%s)", None]
@@ -163,9 +165,11 @@ FILTERS = [
 BASES = [SUFFIX] * 12 + [PEOPLE, GROUPS, ALIASES, "cn=%u," + PEOPLE,
          "cn=%s," + PEOPLE, "dc=%2,dc=%1", "ou=%U," + SUFFIX, "cn=group 12," + GROUPS,
          "cn=%u+cn=x," + PEOPLE, ELSEWHERE]
-RESULTS = ["uid", "uid", "uid, mail", "uid", "uid,cn", "cn", "mail", "description", "UID description", "cn", "uid,sn",
+RESULTS = ["uid", "uid", "uid, mail", "uid", "uid,cn", "cn", "mail", "description",
+           "UID description", "cn", "uid,sn",
            "description;lang-en", "audio, uid", "telephoneNumber", "mail,description,uid,sn", None]
-FORMATS = [None, None, None, None, "%s", "%u", "%d", "<%s>", "%u@%S", "%U:%s", "%1", "%2.%1", "%D,%s",
+FORMATS = [None, None, None, None, "%s", "%u", "%d", "<%s>", "%u@%S", "%U:%s", "%1", "%2.%1",
+           "%D,%s",
            "%%", "%s %s", "%9", "%u+%U"]
 SPECIALS = ["member", "member", "member, memberURL", "memberURL", "seeAlso owner member",
             "member,seeAlso,memberURL,owner"]

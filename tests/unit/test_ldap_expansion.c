@@ -224,6 +224,64 @@ static void test_binary(void)
     buf_fini(&err);
 }
 
+/* What result_format makes of a value counts, not the value. */
+static void test_binary_that_is_left_out(void)
+{
+    struct buf err = {NULL, 0, 0}, got = {NULL, 0, 0};
+    struct ldap_config *config =
+        ldap_config_parse("f",
+                          slice_str("search_base = b\nquery_filter = (key=%s)\n"
+                                    "result_attribute = uid\nresult_format = %u-%S\n"),
+                          &err);
+    const struct berval values[] = {
+        {4, (char[]){'a', '@', (char)0xff, 'x'}}, {3, (char[]){'b', '@', 'c'}}, {0, NULL}};
+    const struct ldap_attribute attribute = {"uid", values};
+    const struct ldap_entry entry = {"cn=x", &attribute, 1};
+    struct ldap_expansion expansion;
+
+    CU_ASSERT(ldap_expansion_init(&expansion, config, slice_str("k")));
+    ldap_expansion_entry(&expansion.first, &entry);
+    CU_ASSERT_EQUAL(expansion.fault, BACKEND_FAULT_NONE);
+    ldap_expansion_values(&expansion, &got);
+    UNIT_STR(buf_str(&got), "a-k,b-k");
+    ldap_expansion_fini(&expansion);
+    ldap_config_free(config);
+    buf_fini(&err);
+    buf_fini(&got);
+}
+
+/* Active Directory cuts long lists: owners would be missing, and nobody would see it. */
+static void test_part_of_a_list(void)
+{
+    static const struct {
+        const char *name;
+        bool whole;
+    } cases[] = {{"member;range=0-1499", false},
+                 {"member;Range=1500-2999", false},
+                 {"member;range=3000-*", true},
+                 {"member;lang-en", true},
+                 {"member", true},
+                 {"other;range=0-1499", true}};
+    struct buf err = {NULL, 0, 0};
+    struct ldap_config *config = ldap_config_parse(
+        "f", slice_str("search_base = b\nquery_filter = (key=%s)\nresult_attribute = member\n"),
+        &err);
+    const struct berval values[] = {{1, (char[]){'x'}}, {0, NULL}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct ldap_attribute attribute = {cases[i].name, values};
+        const struct ldap_entry entry = {"cn=x", &attribute, 1};
+        struct ldap_expansion expansion;
+
+        CU_ASSERT(ldap_expansion_init(&expansion, config, slice_str("k")));
+        ldap_expansion_entry(&expansion.first, &entry);
+        CU_ASSERT((expansion.fault == BACKEND_FAULT_NONE) == cases[i].whole);
+        ldap_expansion_fini(&expansion);
+    }
+    ldap_config_free(config);
+    buf_fini(&err);
+}
+
 /* Each code for the first search, and for one further down. */
 static void test_codes(void)
 {
@@ -325,9 +383,13 @@ static void test_referrals(void)
 
 int main(void)
 {
-    return unit_run("ldap_expansion", (struct unit_test[]){{"values", test_values},
-                                                           {"binary", test_binary},
-                                                           {"codes", test_codes},
-                                                           {"referrals", test_referrals},
-                                                           {0}});
+    return unit_run(
+        "ldap_expansion",
+        (struct unit_test[]){{"values", test_values},
+                             {"binary", test_binary},
+                             {"binary that is left out", test_binary_that_is_left_out},
+                             {"part of a list", test_part_of_a_list},
+                             {"codes", test_codes},
+                             {"referrals", test_referrals},
+                             {0}});
 }
