@@ -54,6 +54,7 @@ struct flights {
     struct buf last_error;
     uint64_t positive_ms, negative_ms; /* see cache_source_limits */
     bool feed_ready;
+    bool may_feed; /* the source may say ready one day */
     size_t n_queries;
     LIST_HEAD(, query) queries;
     LIST_HEAD(, flight) buckets[BUCKETS];
@@ -114,8 +115,8 @@ struct flights *flights_new(struct loop *loop, struct cache *cache, struct sourc
     flight_health_init(&flights->health);
     if (cache != NULL)
         flights->id = cache_source_add(cache, loop_now_ms(loop));
-    if (ref->source->type->watch != NULL)
-        ref->source->type->watch(ref->source, &feed, flights);
+    flights->may_feed = ref->source->type->watch != NULL &&
+                        ref->source->type->watch(ref->source, &feed, flights);
     return flights;
 }
 
@@ -165,7 +166,7 @@ static uint64_t larger(uint64_t a, uint64_t b)
 void flights_serve_map(struct flights *flights, const struct map *map)
 {
     const struct cache_policy *policy = &map->policy;
-    uint64_t by_feed = flights->ref->source->type->watch != NULL ? policy->feed_ttl_ms : 0;
+    uint64_t by_feed = flights->may_feed ? policy->feed_ttl_ms : 0;
     uint64_t half = policy->negative_ttl_ms / 2;
 
     if (policy->ttl_ms > 0)

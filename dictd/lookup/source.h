@@ -115,8 +115,9 @@ struct source_type {
                                      void *ctx); /* NULL: peek knows all */
     void (*cancel)(struct source_request *request);
     /* Called once, after open; feed and ctx stay until close. Tells nothing before it has
-     * returned. NULL: the source cannot. */
-    void (*watch)(struct source *source, const struct source_feed *feed, void *ctx);
+     * returned. NULL: the source cannot. False: it will never say ready, only that something
+     * of its own making has changed (its map file). */
+    bool (*watch)(struct source *source, const struct source_feed *feed, void *ctx);
     void (*status)(const struct source *source, struct source_status *out);
     void (*close)(struct source *source); /* no request of it is under way */
 };

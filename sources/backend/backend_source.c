@@ -379,12 +379,13 @@ void backend_source_cancel(struct source_request *request)
         backend_pool_wake(generation->pool); /* which ends it */
 }
 
-void backend_source_watch(struct source *base, const struct source_feed *feed, void *ctx)
+bool backend_source_watch(struct source *base, const struct source_feed *feed, void *ctx)
 {
     struct backend_source *source = (struct backend_source *)base;
 
     source->feed = feed;
     source->feed_ctx = ctx;
+    return false;
 }
 
 void backend_source_status(const struct source *source, struct source_status *out)

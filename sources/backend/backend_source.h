@@ -56,7 +56,7 @@ struct source_request *backend_source_lookup(struct source *source, const struct
                                              size_t n, source_done_fn *done, void *ctx);
 void backend_source_cancel(struct source_request *request);
 /* The feed is only told changed_all, when the map file says something else. */
-void backend_source_watch(struct source *source, const struct source_feed *feed, void *ctx);
+bool backend_source_watch(struct source *source, const struct source_feed *feed, void *ctx);
 void backend_source_status(const struct source *source, struct source_status *out);
 void backend_source_close(struct source *source);
 

@@ -424,7 +424,7 @@ class WhereItIs(unittest.TestCase):
 
 class Usage(unittest.TestCase):
     def test_wrong_use(self):
-        for words in ((), ("lokup",), ("alias", "list"), ("lookup",), ("lookup", "m"),
+        for words in ((), ("lokup",), ("alias", "lst"), ("lookup",), ("lookup", "m"),
                       ("explain", "m"), ("explain", "m", "k", "k"), ("status", "x"),
                       ("stats", "x"), ("reload", "x"), ("compare",), ("compare", "m"),
                       ("compare", "m", "table"), ("compare", "m", "hash:x", "y"),

@@ -187,7 +187,7 @@ class Import(unittest.TestCase):
     def test_command_line(self):
         path = self.file("map", MAP)
         for arguments, why in (
-                (["--map", path], "--to-ldif"), (["--to-ldif"], "--map FILE"),
+                (["--to-ldif"], "--map FILE"),
                 (["--to-ldif", "--map", path, path], "what is"),
                 (["--to-ldif", "--map", path + ".absent", "--base", BASE], "absent"),
                 (["--to-ldif", "--nonsense"], "nonsense")):

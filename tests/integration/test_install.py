@@ -6,6 +6,7 @@ manual pages and the systemd unit are checked with mandoc and systemd-analyze
 where those are installed.
 """
 
+import glob
 import os
 import re
 import shutil
@@ -37,8 +38,9 @@ FILES = {  # under PREFIX=/usr, SYSCONFDIR=/etc; the mode
 FILES.update({os.path.join("usr/share/doc/postfix-dictd", os.path.relpath(os.path.join(path, name),
                                                                           ROOT)): 0o644
               for path, _, names in os.walk(os.path.join(ROOT, "ldap-schema")) for name in names})
-FILES.update(("usr/share/doc/postfix-dictd/sql/examples/" + name, 0o644)
-             for name in os.listdir(os.path.join(ROOT, "sql/examples")))
+FILES.update(("usr/share/doc/postfix-dictd/" + os.path.relpath(path, ROOT), 0o644)
+             for folder in ("*.md", "*.cf", "migrations/*", "examples/*")
+             for path in glob.glob(os.path.join(ROOT, "sql", folder)))
 CONFIG = "etc/postfix-dictd/dictd.cf"
 
 
@@ -268,7 +270,7 @@ class Manuals(unittest.TestCase):
         for option in set(re.findall(r"(?<![\w-])-(\w)\b", result.stdout)):
             describes(r"Fl %s\b" % option)
         for option in set(re.findall(r"--([a-z-]+)", result.stdout)):
-            describes(r"Fl (-|Fl )%s\b" % option)
+            describes(r"(.* )?Fl (-|Fl )%s\b" % option)
 
     def every_parameter(self, name, n_defaults):
         """Each one that the map file may have, with the program's default where it is a number
