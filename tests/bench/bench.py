@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import statistics
 import subprocess
 import time
 
@@ -13,12 +14,15 @@ PROGRAMS = {
     "load": ["load.c", "load_options.c", "reply.c", "keys.c", "endpoint.c", "histogram.c"],
     "floor": ["floor.c", "reply.c", "keys.c", "endpoint.c"],
     "idle": ["idle.c", "reply.c", "keys.c", "endpoint.c"],
-    "pgsql_ceiling": ["pgsql_ceiling.c", "keys.c"],
+    "pgsql_ceiling": ["pgsql_ceiling.c", "ceiling.c", "keys.c"],
 }
 LIBRARIES = {"pgsql_ceiling": ["libpq"]}
 CFLAGS = ["-std=c11", "-O2", "-D_DEFAULT_SOURCE", "-D_POSIX_C_SOURCE=200809L"]
 HOT_KEYS = 1_000
 RUN_LIMIT_S = 120
+DISTURBANCE_LIMIT = 0.10
+# No answer is kept: every lookup asks the source.
+UNCACHED = "default_cache_ttl = 0\ndefault_negative_cache_ttl = 0\n"
 
 
 def pkg_config(library):
@@ -85,6 +89,40 @@ def machine_cpu_s():
     return (user + nice + system + irq + softirq) / tick, steal / tick
 
 
+def uncached(bench):
+    """The settings for it; none for a daemon that has no cache yet (--daemon)."""
+    probe = bench.folder / "uncached.cf"
+    probe.write_text("maps =\n" + UNCACHED)
+    done = subprocess.run(
+        [bench.options.daemon, "-t", "-c", probe], capture_output=True, text=True
+    )
+    return "" if "unknown parameter" in done.stderr else UNCACHED
+
+
+def take_turns(turns, steps):
+    """Calls the steps one after the other, in the next turn in the other order; what slows the
+    machine for a second hits neighbours alike. {name: what the step gave in each turn}."""
+    runs = {name: [] for name in steps}
+    for turn in range(turns):
+        for name in steps if turn % 2 == 0 else reversed(steps):
+            runs[name].append(steps[name]())
+    return runs
+
+
+def medians(figures):
+    return {name: statistics.median(run[name] for run in figures) for name in figures[0]}
+
+
+def ratios_of(runs, one, other, figure="rate"):
+    """Of the runs in the same turn."""
+    return [a[figure] / b[figure] for a, b in zip(runs[one], runs[other])]
+
+
+def spread(ratios, format_spec=".0%"):
+    low, high = format(min(ratios), format_spec), format(max(ratios), format_spec)
+    return f"{format(statistics.median(ratios), format_spec)} ({low} to {high})"
+
+
 class Watch:
     """The shares of the machine that went to other programs, and to its host, since."""
 
@@ -101,6 +139,14 @@ class Watch:
         return max(used - own, 0) / whole, stolen / whole
 
 
+def unsure(result):
+    """What to add to a verdict when much of the machine went elsewhere."""
+    disturbance = result["others"] + result["host"]
+    if disturbance <= DISTURBANCE_LIMIT:
+        return ""
+    return f" (unsure: {disturbance:.0%} of the machine went elsewhere)"
+
+
 class Bench:
     """What all parts share: options, tools, the folder, and how a server is started."""
 
@@ -110,6 +156,14 @@ class Bench:
         self.folder = folder
         self.count = 0
         self.own_cpu_s = 0.0
+
+    def load_cpu(self):
+        """The processor for the load generator; None: left to the kernel."""
+        return None if self.options.no_pin else min(os.sched_getaffinity(0))
+
+    def server_cpu(self):
+        """The same for the server."""
+        return None if self.options.no_pin else max(os.sched_getaffinity(0))
 
     def start(self, which, data="data", **more):
         self.count += 1
@@ -145,4 +199,19 @@ class Bench:
         self.own_cpu_s += figures["cpu_seconds"] + busy / 1e9
         figures["server_us"] = busy / 1e3 / figures["all_replies"]
         figures["server_busy"] = figures["server_us"] * figures["rate"] / 1e6
+        return figures
+
+    def ceiling(self, tool, *arguments):
+        """One run of a yardstick that asks a back end: its figures."""
+        command = [self.tools[tool], *arguments, "-t", self.options.seconds]
+        command += ["-w", self.options.warmup]
+        done = subprocess.run(
+            list(map(str, command)), capture_output=True, text=True, timeout=RUN_LIMIT_S
+        )
+        if done.returncode != 0:
+            raise Failed(f"{tool} failed:\n{done.stdout}{done.stderr}")
+        words = (word.split("=") for word in done.stdout.split())
+        figures = {name: float(value) for name, value in words}
+        self.own_cpu_s += figures["cpu_seconds"]
+        figures["server_us"] = figures["cpu_seconds"] * 1e6 / figures["lookups"]
         return figures

@@ -3,7 +3,6 @@
 PostgreSQL is real, and asked once for each key. What is measured afterwards comes from the cache.
 """
 
-import os
 import statistics
 
 import database
@@ -138,13 +137,12 @@ def million(bench, server, cpu):
 
 
 def cache(bench):
-    options = bench.options
     why = database.why_not(bench)
     if why is not None:
         print(f"Cache: skipped, {why}.\n")
         return {}
     write_keys(bench.folder / DATA)
-    cpu = None if options.no_pin else max(os.sched_getaffinity(0))
+    cpu = bench.server_cpu()
     print(
         f"Cache: {ENTRIES:,} addresses that PostgreSQL was asked for before, the first candidate "
         f"of the walk and the fourth; columns as in the speed part.\n"

@@ -4,12 +4,12 @@ Against a bare libpq program (pgsql_ceiling.c) with as many connections, with an
 array form, and what a whole walk costs beside a single query.
 """
 
+import functools
 import statistics
-import subprocess
 
 import database
-from bench import RUN_LIMIT_S, Watch
-from servers import VALUE, Failed, start_daemon
+from bench import Watch, medians, ratios_of, spread, take_turns, uncached
+from servers import VALUE, start_daemon
 
 CLIENTS = 64
 CONNECTIONS = (1, 2)
@@ -18,18 +18,6 @@ WALK_TARGET = 1.5
 DATA = "pgsql-data"
 # Batch size and batches in flight for each of the ceiling's connections: 64 keys either way.
 SHAPES = ((64, 1), (32, 2))
-# No answer is kept: every lookup asks the database.
-UNCACHED = "default_cache_ttl = 0\ndefault_negative_cache_ttl = 0\n"
-
-
-def uncached(bench):
-    """The settings for it; none for a daemon that has no cache yet (--daemon)."""
-    probe = bench.folder / "uncached.cf"
-    probe.write_text("maps =\n" + UNCACHED)
-    done = subprocess.run(
-        [bench.options.daemon, "-t", "-c", probe], capture_output=True, text=True
-    )
-    return "" if "unknown parameter" in done.stderr else UNCACHED
 
 
 def start_pgsql_daemon(bench, server, name, query=database.QUERY, search="full", **more):
@@ -45,21 +33,11 @@ def start_pgsql_daemon(bench, server, name, query=database.QUERY, search="full",
 
 def run_ceiling(bench, server, connections, shape, array):
     query = database.PREPARED_ARRAY if array else database.PREPARED
-    command = [bench.tools["pgsql_ceiling"], "-d", server.uri, "-q", query]
-    command += ["-k", bench.folder / DATA / "keys.hit", "--value", VALUE]
-    command += ["-c", connections, "-b", shape[0], "-f", shape[1]]
-    command += ["-t", bench.options.seconds, "-w", bench.options.warmup]
-    command += ["--array"] if array else []
-    done = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, timeout=RUN_LIMIT_S
+    return bench.ceiling(
+        "pgsql_ceiling", "-d", server.uri, "-q", query, "-k", bench.folder / DATA / "keys.hit",
+        "--value", VALUE, "-c", connections, "-b", shape[0], "-f", shape[1],
+        *(["--array"] if array else []),
     )
-    if done.returncode != 0:
-        raise Failed(f"the ceiling program failed:\n{done.stdout}{done.stderr}")
-    words = (word.split("=") for word in done.stdout.split())
-    figures = {name: float(value) for name, value in words}
-    bench.own_cpu_s += figures["cpu_seconds"]
-    figures["server_us"] = figures["cpu_seconds"] * 1e6 / figures["lookups"]
-    return figures
 
 
 def best_shape(bench, server, connections, array):
@@ -76,38 +54,29 @@ def run_daemon(bench, daemon):
     return bench.load(daemon, "socketmap", "unix", "hit", *arguments, data=DATA, expect="OK")
 
 
-def ratios_of(runs, one, other):
-    return [a["rate"] / b["rate"] for a, b in zip(runs[one], runs[other])]
-
-
 def throughput(bench, server, connections):
     """Four things take turns; each ratio is the median over the turns."""
     shapes = {array: best_shape(bench, server, connections, array) for array in (False, True)}
     parameters = {"connections": str(connections)}
     daemons = {}
-    runs = {"pipeline": [], "single": [], "array": [], "daemon": []}
     watch = Watch(bench)
     try:
         for name, query in (("daemon", database.QUERY), ("single", database.QUERY_ONE_BY_ONE)):
             daemons[name] = start_pgsql_daemon(
                 bench, server, f"{name}{connections}", query, parameters=parameters
             )
-        steps = {
+        runs = take_turns(bench.options.pairs, {
             "pipeline": lambda: run_ceiling(bench, server, connections, shapes[False], False),
             "daemon": lambda: run_daemon(bench, daemons["daemon"]),
             "array": lambda: run_ceiling(bench, server, connections, shapes[True], True),
             "single": lambda: run_daemon(bench, daemons["single"]),
-        }
-        for turn in range(bench.options.pairs):
-            for name in steps if turn % 2 == 0 else reversed(steps):
-                runs[name].append(steps[name]())
+        })
     finally:
         for daemon in daemons.values():
             daemon.stop()
     result = {"connections": connections, "shapes": {str(k): v for k, v in shapes.items()}}
     result["others"], result["host"] = watch.shares()
-    for name, figures in runs.items():
-        result[name] = {n: statistics.median(run[n] for run in figures) for n in figures[0]}
+    result.update((name, medians(figures)) for name, figures in runs.items())
     result["ratios"] = {
         "daemon of pipeline": ratios_of(runs, "daemon", "pipeline"),
         "single of pipeline": ratios_of(runs, "single", "pipeline"),
@@ -117,11 +86,6 @@ def throughput(bench, server, connections):
     result["target"] = CEILING_TARGET
     result["met"] = statistics.median(result["ratios"]["daemon of pipeline"]) >= CEILING_TARGET
     return result
-
-
-def spread(ratios, format_spec=".0%"):
-    low, high = format(min(ratios), format_spec), format(max(ratios), format_spec)
-    return f"{format(statistics.median(ratios), format_spec)} ({low} to {high})"
 
 
 def print_throughput(result):
@@ -151,27 +115,25 @@ def print_throughput(result):
 def walk(bench, server):
     """The latency of one lookup at a time: the whole walk, and its first candidate alone."""
     daemons = {}
-    runs = {"single": [], "walk": []}
     try:
         for name, search in (("single", "full"), ("walk", "")):
             daemons[name] = start_pgsql_daemon(bench, server, f"latency-{name}", search=search)
-        for turn in range(bench.options.pairs):
-            for name in daemons if turn % 2 == 0 else reversed(daemons):
-                arguments = ["-c", 1, "-d", 1, "-t", bench.options.seconds]
-                arguments += ["-w", bench.options.warmup]
-                arguments += [] if bench.options.no_spin else ["--spin"]
-                runs[name].append(bench.load(
-                    daemons[name], "socketmap", "unix", "not-found", *arguments,
-                    data=DATA, expect="NOTFOUND",
-                ))
+        arguments = ["-c", 1, "-d", 1, "-t", bench.options.seconds, "-w", bench.options.warmup]
+        arguments += [] if bench.options.no_spin else ["--spin"]
+        runs = take_turns(bench.options.pairs, {
+            name: functools.partial(
+                bench.load, daemon, "socketmap", "unix", "not-found", *arguments, data=DATA,
+                expect="NOTFOUND",
+            )
+            for name, daemon in daemons.items()
+        })
     finally:
         for daemon in daemons.values():
             daemon.stop()
-    ratios = [w["p50_us"] / s["p50_us"] for w, s in zip(runs["walk"], runs["single"])]
+    ratios = ratios_of(runs, "walk", "single", "p50_us")
     result = {"ratios": ratios, "target": WALK_TARGET}
     result["met"] = statistics.median(ratios) <= WALK_TARGET
-    for name, figures in runs.items():
-        result[name] = {n: statistics.median(run[n] for run in figures) for n in figures[0]}
+    result.update((name, medians(figures)) for name, figures in runs.items())
     print(
         f"A walk of five candidates that finds nothing, one client: p50 "
         f"{result['walk']['p50_us']:.0f} us, a single query {result['single']['p50_us']:.0f} us: "

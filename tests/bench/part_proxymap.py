@@ -13,8 +13,7 @@ import sys
 import time
 
 import database
-from bench import RUN_LIMIT_S, Watch
-from part_pgsql import spread, uncached
+from bench import RUN_LIMIT_S, Watch, spread, uncached
 from servers import MAP, VALUE, Failed
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))

@@ -1,12 +1,10 @@
 """Part "speed": lookups per second of answers from memory, against the floor."""
 
-import os
 import statistics
 
-from bench import Watch, write_data
+from bench import Watch, unsure, write_data
 
 ENTRIES = 100_000
-DISTURBANCE_LIMIT = 0.10
 SPEED_TARGETS = {(64, 1): 0.85, (8, 16): 0.50}
 
 SPEED_ROWS = [
@@ -38,7 +36,7 @@ def measure_pairs(bench, servers, row, connections, depth):
                 bench.load(
                     servers[which], wire, family, keys, *arguments,
                     expect="OK" if stands_in else expect,
-                    cpu=None if options.no_pin else min(os.sched_getaffinity(0)),
+                    cpu=bench.load_cpu(),
                 )
             )
     ratios = [d["rate"] / f["rate"] for f, d in zip(runs["floor"], runs["daemon"])]
@@ -64,9 +62,7 @@ def print_speed_row(result):
     verdict = ""
     if result["target"] is not None:
         verdict = f"  target {result['target']:.0%}: {'met' if result['met'] else 'MISSED'}"
-        disturbance = result["others"] + result["host"]
-        if disturbance > DISTURBANCE_LIMIT:
-            verdict += f" (unsure: {disturbance:.0%} of the machine went elsewhere)"
+        verdict += unsure(result)
     print(
         f"{label:<27} {result['connections']:>3} x {result['depth']:<3}"
         f"{floor['rate']:>10,.0f} {daemon['rate']:>10,.0f} {result['ratio']:>6.1%}"
@@ -82,7 +78,7 @@ def print_speed_row(result):
 def speed(bench):
     options = bench.options
     write_data(bench.folder / "data", ENTRIES)
-    cpu = None if options.no_pin else max(os.sched_getaffinity(0))
+    cpu = bench.server_cpu()
     servers = {}
     results = []
     watch = Watch(bench)

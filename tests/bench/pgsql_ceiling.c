@@ -16,19 +16,16 @@
  * Every key must have exactly one row, with VALUE if that is given; anything else ends the
  * program. The last line of output is name=value, as with load.
  */
+#include "tests/bench/ceiling.h"
 #include "tests/bench/keys.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 
 #include <libpq-fe.h>
 
@@ -51,19 +48,6 @@ struct ceiling {
     char array[ARRAY_BYTES];
 };
 
-static void die(const char *what, const char *why)
-{
-    fprintf(stderr, "pgsql_ceiling: %s: %s\n", what, why);
-    exit(1);
-}
-
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 static const char *next_key(struct ceiling *ceiling)
 {
     const char *key = ceiling->keys.keys[ceiling->next_key];
@@ -75,13 +59,13 @@ static PGconn *connect_one(const struct options *options)
 {
     PGconn *pg = PQconnectdb(options->conninfo);
     if (PQstatus(pg) != CONNECTION_OK)
-        die("connect", PQerrorMessage(pg));
+        ceiling_die("connect", PQerrorMessage(pg));
     PGresult *prepared = PQprepare(pg, "ceiling", options->query, 0, NULL);
     if (PQresultStatus(prepared) != PGRES_COMMAND_OK)
-        die("prepare", PQerrorMessage(pg));
+        ceiling_die("prepare", PQerrorMessage(pg));
     PQclear(prepared);
     if (PQsetnonblocking(pg, 1) != 0 || PQenterPipelineMode(pg) != 1)
-        die("pipeline mode", PQerrorMessage(pg));
+        ceiling_die("pipeline mode", PQerrorMessage(pg));
     return pg;
 }
 
@@ -97,7 +81,7 @@ static bool send_array(struct ceiling *ceiling, PGconn *pg)
         const char *key = next_key(ceiling);
         size_t key_len = strlen(key);
         if (len + key_len + 4 > sizeof ceiling->array)
-            die("array", "the keys are too long");
+            ceiling_die("array", "the keys are too long");
         ceiling->array[len++] = i == 0 ? '{' : ',';
         ceiling->array[len++] = '"';
         memcpy(ceiling->array + len, key, key_len);
@@ -116,7 +100,7 @@ static void send_batch(struct ceiling *ceiling, PGconn *pg)
     for (unsigned i = 0; good && i < ceiling->options.batch && !ceiling->options.array; i++)
         good = send_value(pg, next_key(ceiling));
     if (!good || PQpipelineSync(pg) != 1)
-        die("send", PQerrorMessage(pg));
+        ceiling_die("send", PQerrorMessage(pg));
 }
 
 static void check_rows(struct ceiling *ceiling, const PGresult *result)
@@ -125,15 +109,15 @@ static void check_rows(struct ceiling *ceiling, const PGresult *result)
     int rows = options->array ? (int)options->batch : 1;
     int column = options->array ? 1 : 0;
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
-        die("answer", PQresultErrorMessage(result));
+        ceiling_die("answer", PQresultErrorMessage(result));
     if (PQntuples(result) != rows)
-        die("answer", "a key has not exactly one row");
+        ceiling_die("answer", "a key has not exactly one row");
     for (int row = 0; row < rows; row++) {
         if (options->array && strtol(PQgetvalue(result, row, 0), NULL, 10) != row + 1)
-            die("answer", "the rows are not in the keys' order");
+            ceiling_die("answer", "the rows are not in the keys' order");
         if (options->value != NULL &&
             strcmp(PQgetvalue(result, row, column), options->value) != 0)
-            die("answer", "an unexpected value");
+            ceiling_die("answer", "an unexpected value");
     }
     ceiling->answered += (uint64_t)rows;
 }
@@ -142,7 +126,7 @@ static void check_rows(struct ceiling *ceiling, const PGresult *result)
 static void on_readable(struct ceiling *ceiling, PGconn *pg)
 {
     if (PQconsumeInput(pg) != 1)
-        die("receive", PQerrorMessage(pg));
+        ceiling_die("receive", PQerrorMessage(pg));
     while (!PQisBusy(pg)) {
         PGresult *result = PQgetResult(pg);
         if (result == NULL) {
@@ -160,22 +144,19 @@ static void on_readable(struct ceiling *ceiling, PGconn *pg)
     }
 }
 
-static void turn(struct ceiling *ceiling)
+static void turn(void *ctx)
 {
+    struct ceiling *ceiling = ctx;
     struct pollfd polls[CONNECTIONS_MAX];
     unsigned n = ceiling->options.connections;
     for (unsigned i = 0; i < n; i++) {
         int left = PQflush(ceiling->connections[i]);
         if (left < 0)
-            die("send", PQerrorMessage(ceiling->connections[i]));
+            ceiling_die("send", PQerrorMessage(ceiling->connections[i]));
         polls[i] = (struct pollfd){.fd = PQsocket(ceiling->connections[i]),
                                    .events = (short)(left > 0 ? POLLIN | POLLOUT : POLLIN)};
     }
-    int ready = poll(polls, n, 5000);
-    if (ready == 0)
-        die("receive", "the server has stopped answering");
-    if (ready < 0 && errno != EINTR)
-        die("poll", strerror(errno));
+    ceiling_poll(polls, n);
     for (unsigned i = 0; i < n; i++) {
         if (polls[i].revents & (POLLIN | POLLHUP | POLLERR))
             on_readable(ceiling, ceiling->connections[i]);
@@ -245,14 +226,6 @@ static void parse(int argc, char **argv, struct options *options)
         usage();
 }
 
-static double cpu_seconds(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
-
 int main(int argc, char **argv)
 {
     static struct ceiling ceiling;
@@ -267,18 +240,8 @@ int main(int argc, char **argv)
             send_batch(&ceiling, ceiling.connections[i]);
     }
 
-    double began = now_s();
-    while (now_s() < began + options->warmup_seconds)
-        turn(&ceiling);
-    double from = now_s(), to = from, cpu = cpu_seconds();
-    uint64_t before = ceiling.answered;
-    while ((to = now_s()) < from + options->seconds)
-        turn(&ceiling);
-    cpu = cpu_seconds() - cpu;
-
-    uint64_t lookups = ceiling.answered - before;
-    printf("rate=%.1f lookups=%llu seconds=%.6f cpu_seconds=%.6f\n",
-           (double)lookups / (to - from), (unsigned long long)lookups, to - from, cpu);
+    ceiling_measure(options->warmup_seconds, options->seconds, turn, &ceiling,
+                    &ceiling.answered);
     for (unsigned i = 0; i < options->connections; i++)
         PQfinish(ceiling.connections[i]);
     key_list_fini(&ceiling.keys);
