@@ -15,8 +15,9 @@ PROGRAMS = {
     "floor": ["floor.c", "reply.c", "keys.c", "endpoint.c"],
     "idle": ["idle.c", "reply.c", "keys.c", "endpoint.c"],
     "pgsql_ceiling": ["pgsql_ceiling.c", "ceiling.c", "keys.c"],
+    "ldap_ceiling": ["ldap_ceiling.c", "ceiling.c", "keys.c"],
 }
-LIBRARIES = {"pgsql_ceiling": ["libpq"]}
+LIBRARIES = {"pgsql_ceiling": ["libpq"], "ldap_ceiling": ["ldap", "lber"]}
 CFLAGS = ["-std=c11", "-O2", "-D_DEFAULT_SOURCE", "-D_POSIX_C_SOURCE=200809L"]
 HOT_KEYS = 1_000
 RUN_LIMIT_S = 120

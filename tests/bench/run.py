@@ -3,7 +3,7 @@
 
     BUILD=build tests/bench/run.py [--quick] [--json FILE] [--only PART,...] ...
 
-Six parts, each of them also alone with --only:
+Seven parts, each of them also alone with --only:
 
 speed         lookups per second against a bare epoll server (floor.c), in alternating short
               runs of the same load generator (load.c); the result is the median of the
@@ -12,6 +12,8 @@ memory        what 10,000 silent clients cost the daemon, before and after a loo
 pgsql         uncached lookups from a real PostgreSQL against a bare libpq program, the gain of
               the array form, and the latency of a whole walk
 cache         answers that PostgreSQL gave before, and a million of them in memory
+ldap          uncached lookups from a real slapd against a bare libldap program and proxymap,
+              cached ones against proxymap, and answers from memory while slapd is stopped
 proxymap      the same map file through a real Postfix's proxymap (needs root)
 instructions  machine instructions that the daemon itself executes for each lookup, counted
               by callgrind when valgrind is installed
@@ -34,6 +36,7 @@ import tempfile
 from bench import ROOT, Bench, build_tools
 from part_cache import cache
 from part_instructions import instructions
+from part_ldap import ldap
 from part_memory import memory
 from part_pgsql import pgsql
 from part_proxymap import proxymap
@@ -45,6 +48,7 @@ PARTS = {
     "memory": memory,
     "pgsql": pgsql,
     "cache": cache,
+    "ldap": ldap,
     "proxymap": proxymap,
     "instructions": instructions,
 }

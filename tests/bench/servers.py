@@ -30,6 +30,14 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def process_cpu_ns(pid):
+    """The processor time of all threads so far."""
+    total = 0
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        total += int((task / "schedstat").read_text().split()[0])
+    return total
+
+
 class Server:
     """A running server: the floor or the daemon, with one endpoint for each way to ask."""
 
@@ -75,11 +83,7 @@ class Server:
         return self.log_path.read_text(errors="replace")[-4000:]
 
     def cpu_ns(self):
-        """The processor time of all threads so far."""
-        total = 0
-        for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
-            total += int((task / "schedstat").read_text().split()[0])
-        return total
+        return process_cpu_ns(self.process.pid)
 
     def memory(self):
         """VmRSS and its anonymous part, in bytes."""
@@ -99,7 +103,7 @@ class Server:
                 self.process.wait()
 
 
-def ask_once(wire, endpoint):
+def connect(endpoint, limit_s):
     kind, _, rest = endpoint.partition(":")
     if kind == "unix":
         peer = socket.socket(socket.AF_UNIX)
@@ -108,11 +112,23 @@ def ask_once(wire, endpoint):
         peer = socket.socket(socket.AF_INET)
         host, _, port = rest.rpartition(":")
         address = (host, int(port))
-    payload = f"{MAP} {FIRST_KEY}"
-    request = f"{len(payload)}:{payload}," if wire == "socketmap" else f"get {FIRST_KEY}\n"
-    with peer:
-        peer.settimeout(10)
+    peer.settimeout(limit_s)
+    try:
         peer.connect(address)
+    except OSError:
+        peer.close()
+        raise
+    return peer
+
+
+def socketmap_request(name, key):
+    payload = f"{name} {key}"
+    return f"{len(payload)}:{payload},"
+
+
+def ask_once(wire, endpoint):
+    request = socketmap_request(MAP, FIRST_KEY) if wire == "socketmap" else f"get {FIRST_KEY}\n"
+    with connect(endpoint, 10) as peer:
         peer.sendall(request.encode())
         return peer.recv(4096).decode(errors="replace")
 
@@ -134,8 +150,10 @@ def start_floor(tools, folder, wrap=(), name="floor", **more):
     return Server(name, folder, command, endpoints, **more)
 
 
-def start_daemon(program, folder, source, settings="", wrap=(), **more):
-    """settings: more lines of dictd.cf."""
+def start_daemon(program, folder, source, settings="", wrap=(), more_maps=None, **more):
+    """settings: more lines of dictd.cf. more_maps: {name of another map: its sources}."""
+    maps = {MAP: source, **(more_maps or {})}
+    map_lines = "".join(f"{name}_sources = {sources}\n" for name, sources in maps.items())
     folder.mkdir()
     endpoints = new_endpoints(folder)
     socketmap = [e for (wire, _), e in endpoints.items() if wire == "socketmap"]
@@ -143,8 +161,8 @@ def start_daemon(program, folder, source, settings="", wrap=(), **more):
     (folder / "dictd.cf").write_text(
         f"socketmap_listen = {' '.join(socketmap)}\n"
         f"tcp_table_listen = {' '.join(tcp_table)}\n"
-        f"maps = {MAP}\n"
-        f"{MAP}_sources = {source}\n"
+        f"maps = {' '.join(maps)}\n"
+        f"{map_lines}"
         "local_domains = example.net\n"
         "recipient_delimiter = +\n"
         "owner_request_special = no\n"
