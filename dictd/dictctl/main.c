@@ -91,6 +91,8 @@ static const char help_text[] =
     "  admin   add ROLE DOMAIN | remove ROLE DOMAIN | list\n"
     "  orphans             addresses without an owner, logins without an address\n"
     "  import [--passwd FILE] [--aliases FILE] [--map FILE]   all of it or nothing\n"
+    "  import --postfixadmin CONNECTION   the same from PostfixAdmin on PostgreSQL; a\n"
+    "                      connection string of libpq, or - for its environment\n"
     "  export [--to-ldif --base DN]                           for postmap, or LDIF\n"
     "  audit [--about NAME] [--since TIME] [--limit N]   who changed what\n"
     "\n"

@@ -63,6 +63,21 @@ static const char *advice(const char *state)
     return NULL;
 }
 
+/* The same where the database is somebody else's, and is only read. */
+static const char *advice_to_read(const char *state)
+{
+    static const char *const no_table[] = {"3F000", "42P01", "42703", NULL};
+    static const char *const no_right[] = {"42501", NULL};
+
+    if (is_state(state, no_table))
+        return "is it this database? A schema that is not public goes into the connection "
+               "string: options=-csearch_path=NAME";
+    if (is_state(state, no_right))
+        return "reading needs a role that has SELECT on the tables: name it in the connection "
+               "string";
+    return status_of(state) == CTL_TEMP ? advice(state) : NULL;
+}
+
 static void add_line(struct buf *out, const char *text)
 {
     size_t len = strcspn(text, "\n");
@@ -70,17 +85,25 @@ static void add_line(struct buf *out, const char *text)
     buf_add(out, text, len);
 }
 
+static void add_name(struct buf *out, const struct sql *sql)
+{
+    if (sql->name != NULL)
+        buf_printf(out, "%s: ", sql->name);
+}
+
 static void complain_of(const struct sql *sql, const PGresult *result, int *status)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+    const char *(*advise)(const char *) = sql->name != NULL ? advice_to_read : advice;
     struct buf text = {NULL, 0, 0};
 
     state = state != NULL ? state : "";
-    hint = hint != NULL && !has_class(state, "42") ? hint : advice(state);
+    hint = hint != NULL && !has_class(state, "42") ? hint : advise(state);
     if (strcmp(state, "42501") == 0 && PQresultErrorField(result, PG_DIAG_MESSAGE_HINT) != NULL)
         hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+    add_name(&text, sql);
     add_line(&text, message != NULL ? message : PQerrorMessage(sql->pg));
     if (hint != NULL) {
         buf_add_str(&text, "; ");
@@ -127,6 +150,7 @@ static PGresult *lose(struct sql *sql, int *status)
 {
     struct buf text = {NULL, 0, 0};
 
+    add_name(&text, sql);
     if (PQstatus(sql->pg) == CONNECTION_BAD)
         add_line(&text, PQerrorMessage(sql->pg));
     else
@@ -190,6 +214,30 @@ PGresult *sql_run(struct sql *sql, const char *text, int n, const char *const *p
                      : PQsendQuery(sql->pg, text);
 
     return sent ? take_answers(sql, status) : lose(sql, status);
+}
+
+bool sql_each_row(struct sql *sql, const char *text, sql_row_fn *row, void *ctx, int *status)
+{
+    PGresult *result;
+    bool good = true;
+
+    if (!PQsendQuery(sql->pg, text) || !PQsetSingleRowMode(sql->pg))
+        return lose(sql, status) != NULL;
+    while (good) {
+        if (!wait_for(sql, clock_monotonic_ms() + sql->limit_ms))
+            return lose(sql, status) != NULL;
+        result = PQgetResult(sql->pg);
+        if (result == NULL)
+            break;
+        if (PQresultStatus(result) == PGRES_SINGLE_TUPLE) {
+            good = row(ctx, result);
+        } else if (!is_good(result)) {
+            complain_of(sql, result, status);
+            good = false;
+        }
+        PQclear(result);
+    }
+    return good;
 }
 
 bool sql_do(struct sql *sql, const char *text, int *status)
@@ -310,7 +358,8 @@ static bool to_server(struct sql *sql, const struct pgsql_config *config, struct
 static bool refuse(struct sql *sql, struct buf *why, int as, int *status)
 {
     sql_close(sql);
-    ctl_complain("%s", buf_str(why));
+    ctl_complain("%s%s%s", sql->name != NULL ? sql->name : "", sql->name != NULL ? ": " : "",
+                 buf_str(why));
     buf_fini(why);
     *status = as;
     return false;
@@ -427,7 +476,7 @@ bool sql_connect(struct sql *sql, const struct ctl *ctl, const char *map_file, i
 {
     struct stat st;
 
-    *sql = (struct sql){NULL, ctl->limit_ms};
+    *sql = (struct sql){NULL, ctl->limit_ms, NULL};
     if (map_file != NULL)
         return by_map_file(sql, map_file, status);
     if (ctl->config_path != NULL)
@@ -437,12 +486,31 @@ bool sql_connect(struct sql *sql, const struct ctl *ctl, const char *map_file, i
     return by_environment(sql, status);
 }
 
-bool sql_connect_to(struct sql *sql, const struct ctl *ctl, const char *conninfo, int *status)
+/* A connection string that cannot be read is the caller's mistake. */
+static bool is_readable(const char *conninfo, struct buf *why)
+{
+    PQconninfoOption *options;
+    char *message = NULL;
+
+    if (strchr(conninfo, '=') == NULL && strstr(conninfo, "://") == NULL)
+        return true; /* a database's name */
+    options = PQconninfoParse(conninfo, &message);
+    if (options == NULL)
+        add_line(why, message != NULL ? message : "it cannot be read");
+    PQfreemem(message);
+    PQconninfoFree(options);
+    return options != NULL;
+}
+
+bool sql_connect_to(struct sql *sql, const struct ctl *ctl, const char *name,
+                    const char *conninfo, int *status)
 {
     struct buf why = {NULL, 0, 0};
     struct parameters parameters;
 
-    *sql = (struct sql){NULL, ctl->limit_ms};
+    *sql = (struct sql){NULL, ctl->limit_ms, name};
+    if (!is_readable(conninfo, &why))
+        return refuse(sql, &why, CTL_USAGE, status);
     begin(&parameters, sql);
     add(&parameters, "dbname", conninfo);
     if (!try_to_connect(sql, &parameters, &why))

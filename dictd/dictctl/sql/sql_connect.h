@@ -19,14 +19,17 @@
 struct sql {
     PGconn *pg;
     uint64_t limit_ms;
+    const char *name; /* of a database that is not that of sql/, for complaints; else NULL */
 };
 
 /* False with a complaint, and the exit status in *status. map_file: NULL for none. */
 bool sql_connect(struct sql *sql, const struct ctl *ctl, const char *map_file, int *status);
 void sql_close(struct sql *sql);
 
-/* A connection by a libpq connection string or URI; the same. */
-bool sql_connect_to(struct sql *sql, const struct ctl *ctl, const char *conninfo, int *status);
+/* A connection to another database, by a libpq connection string or URI, "" for the
+ * environment alone; the same. name: borrowed. */
+bool sql_connect_to(struct sql *sql, const struct ctl *ctl, const char *name,
+                    const char *conninfo, int *status);
 
 /*
  * Runs one statement with n text parameters (NULL: null), or, with n 0, several.
@@ -35,6 +38,10 @@ bool sql_connect_to(struct sql *sql, const struct ctl *ctl, const char *conninfo
  */
 PGresult *sql_run(struct sql *sql, const char *text, int n, const char *const *params,
                   int *status);
+/* The same with each row as it comes, number 0 of the result; none is kept. False also when
+ * row said so; the connection is then good for sql_close only. */
+typedef bool sql_row_fn(void *ctx, const PGresult *result);
+bool sql_each_row(struct sql *sql, const char *text, sql_row_fn *row, void *ctx, int *status);
 /* The same where no rows matter. */
 bool sql_do(struct sql *sql, const char *text, int *status);
 

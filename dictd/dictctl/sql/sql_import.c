@@ -9,11 +9,12 @@
 #include "dictd/base/mem.h"
 #include "dictd/dictctl/import.h"
 #include "dictd/dictctl/import_read.h"
-#include "dictd/dictctl/sql/sql_connect.h"
+#include "dictd/dictctl/sql/sql_import_postfixadmin.h"
+#include "dictd/dictctl/sql/sql_import_send.h"
 #include "dictd/dictctl/sql/sql_text.h"
 #include "dictd/lookup/address.h"
 
-enum { FILES_LIMIT = 64, DOMAINS_LIMIT = 256, CHUNK = 20000, PROGRESS_MS = 5000 };
+enum { FILES_LIMIT = 64, DOMAINS_LIMIT = 256, PROGRESS_MS = 5000 };
 
 static const char no_owner[] = ":no-owner:"; /* of an alias that leads to no login */
 
@@ -23,18 +24,12 @@ struct importing {
     const char *domains[DOMAINS_LIMIT];
     size_t n_files, n_domains;
     const char *delimiter, *map_file;
-    bool dry_run;
+    const char *postfixadmin; /* a connection string; NULL for none */
 
     struct import_reading *reading;
-    struct sql sql;
-    int status;
-
-    struct buf keys, logins;                 /* arrays of the chunk, as text */
-    const struct import_entry *pairs[CHUNK]; /* where each came from */
-    size_t n_pairs, n_entries_done, n_entries;
+    struct import_send send;
+    size_t n_entries_done, n_entries;
     uint64_t said_ms;
-    unsigned long long domains_added, logins_added, addresses_added, grants_added, n_given,
-        n_changed, n_skipped, n_refused;
 };
 
 /* ------------------------------------------------------------------ report */
@@ -43,17 +38,27 @@ static void on_report(void *ctx, bool refused, const char *line)
 {
     struct importing *importing = ctx;
 
-    *(refused ? &importing->n_refused : &importing->n_skipped) += 1;
+    *(refused ? &importing->send.n_refused : &importing->send.n_skipped) += 1;
     ctl_complain("%s: %s", refused ? "refused" : "skipped", line);
 }
 
-static void report_pair(struct importing *importing, const struct import_entry *entry,
-                        const char *word, const char *what)
+static void place_of(void *ctx, const void *origin, struct buf *out)
 {
-    unsigned line = import_line(importing->reading, entry);
+    const struct importing *importing = ctx;
+    const struct import_entry *entry = origin;
 
-    ctl_complain("%s: %s:%u: %.*s: %s", word, importing->files[entry->file].path, line,
-                 (int)entry->key.len, entry->key.ptr, what);
+    buf_printf(out, "%s:%u", importing->files[entry->file].path,
+               import_line(importing->reading, entry));
+}
+
+static void refuse(struct importing *importing, const struct import_entry *entry,
+                   const char *why)
+{
+    struct buf shown = {NULL, 0, 0};
+
+    buf_add_slice(&shown, entry->key);
+    import_send_refuse(&importing->send, entry, buf_str(&shown), why);
+    buf_fini(&shown);
 }
 
 static void progress(struct importing *importing)
@@ -64,128 +69,6 @@ static void progress(struct importing *importing)
         return;
     importing->said_ms = now;
     ctl_complain("%zu of %zu entries sent", importing->n_entries_done, importing->n_entries);
-}
-
-static void print_summary(const struct importing *importing)
-{
-    unsigned long long same = importing->n_given - importing->grants_added;
-    json_t *object;
-
-    if (importing->ctl.json) {
-        object = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "domains_added",
-                           (json_int_t)importing->domains_added, "logins_added",
-                           (json_int_t)importing->logins_added, "addresses_added",
-                           (json_int_t)importing->addresses_added, "grants_added",
-                           (json_int_t)importing->grants_added, "changed",
-                           (json_int_t)importing->n_changed, "unchanged", (json_int_t)same,
-                           "skipped", (json_int_t)importing->n_skipped, "refused",
-                           (json_int_t)importing->n_refused, "dry_run", importing->dry_run);
-        ctl_print_json(object);
-        json_decref(object);
-        return;
-    }
-    printf("%sadded: %llu domains, %llu logins, %llu addresses, %llu grants; changed: %llu; "
-           "unchanged: %llu; skipped: %llu; refused: %llu\n",
-           importing->dry_run ? "dry run; " : "", importing->domains_added,
-           importing->logins_added, importing->addresses_added, importing->grants_added,
-           importing->n_changed, same, importing->n_skipped, importing->n_refused);
-}
-
-/* ------------------------------------------------------------------ chunks */
-
-static void add_element(struct buf *array, struct slice value)
-{
-    buf_add_str(array, array->len == 0 ? "{\"" : ",\"");
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.ptr[i] == '"' || value.ptr[i] == '\\')
-            buf_add_char(array, '\\');
-        buf_add_char(array, value.ptr[i]);
-    }
-    buf_add_char(array, '"');
-}
-
-static bool refuse_faults(struct importing *importing, const char *const *params)
-{
-    PGresult *faults =
-        sql_run(&importing->sql, "SELECT n, fault FROM dictd.import_faults($1, $2)", 2, params,
-                &importing->status);
-
-    if (faults == NULL)
-        return false;
-    for (int i = 0; i < PQntuples(faults); i++) {
-        size_t n = strtoul(PQgetvalue(faults, i, 0), NULL, 10) - 1;
-
-        report_pair(importing, importing->pairs[n], "refused", PQgetvalue(faults, i, 1));
-        importing->n_refused++;
-    }
-    PQclear(faults);
-    return true;
-}
-
-static void report_changed(struct importing *importing, const char *array)
-{
-    while (*array != '\0') {
-        char *end;
-        size_t n = strtoul(++array, &end, 10);
-
-        if (end == array)
-            return;
-        report_pair(importing, importing->pairs[n - 1], "changed", "has one more owner");
-        importing->n_changed++;
-        array = end;
-    }
-}
-
-static unsigned long long number(const PGresult *result, int column)
-{
-    return strtoull(PQgetvalue(result, 0, column), NULL, 10);
-}
-
-static bool send_chunk(struct importing *importing)
-{
-    const char *params[2];
-    PGresult *result = NULL;
-
-    if (importing->n_pairs == 0)
-        return true;
-    buf_add_char(&importing->keys, '}');
-    buf_add_char(&importing->logins, '}');
-    params[0] = buf_str(&importing->keys);
-    params[1] = buf_str(&importing->logins);
-    if (!refuse_faults(importing, params))
-        return false;
-    if (importing->n_refused == 0) { /* else nothing will stay: only look for more faults */
-        result = sql_run(&importing->sql, "SELECT * FROM dictd.import($1, $2)", 2, params,
-                         &importing->status);
-        if (result == NULL)
-            return false;
-        importing->domains_added += number(result, 0);
-        importing->logins_added += number(result, 1);
-        importing->addresses_added += number(result, 2);
-        importing->grants_added += number(result, 3);
-        report_changed(importing, PQgetvalue(result, 0, 4));
-        PQclear(result);
-    }
-    buf_clear(&importing->keys);
-    buf_clear(&importing->logins);
-    importing->n_pairs = 0;
-    progress(importing);
-    return true;
-}
-
-/* login.ptr NULL: the address alone. */
-static bool add_pair(struct importing *importing, const struct import_entry *entry,
-                     struct slice key, struct slice login)
-{
-    importing->pairs[importing->n_pairs++] = entry;
-    add_element(&importing->keys, key);
-    if (login.ptr != NULL) {
-        add_element(&importing->logins, login);
-        importing->n_given++;
-    } else {
-        buf_add_str(&importing->logins, importing->logins.len == 0 ? "{NULL" : ",NULL");
-    }
-    return importing->n_pairs < CHUNK || send_chunk(importing);
 }
 
 /* ----------------------------------------------------------------- entries */
@@ -216,15 +99,15 @@ static bool add_owners(struct importing *importing, const struct import_entry *e
             continue;
         any = true;
         if (sql_text_fold(&folded, owner, &err)) {
-            good = add_pair(importing, entry, key, buf_slice(&folded));
+            good =
+                import_send_pair(&importing->send, entry, entry->key, key, buf_slice(&folded));
         } else {
-            report_pair(importing, entry, "refused", buf_str(&err));
-            importing->n_refused++;
+            refuse(importing, entry, buf_str(&err));
             buf_clear(&err);
         }
     }
     if (good && !any)
-        good = add_pair(importing, entry, key, slice_of(NULL, 0));
+        good = import_send_pair(&importing->send, entry, entry->key, key, slice_of(NULL, 0));
     buf_fini(&folded);
     buf_fini(&err);
     return good;
@@ -243,8 +126,7 @@ static bool add_entry(struct importing *importing, const struct import_entry *en
     if (sql_text_address(&key, buf_slice(&external), &err)) {
         good = add_owners(importing, entry, buf_slice(&key));
     } else {
-        report_pair(importing, entry, "refused", buf_str(&err));
-        importing->n_refused++;
+        refuse(importing, entry, buf_str(&err));
     }
     importing->n_entries_done++;
     buf_fini(&external);
@@ -253,37 +135,22 @@ static bool add_entry(struct importing *importing, const struct import_entry *en
     return good;
 }
 
-static bool send_all(struct importing *importing)
+static bool send_files(struct importing *importing)
 {
     const struct import_entry *entries =
         import_entries(importing->reading, &importing->n_entries);
 
+    importing->said_ms = clock_monotonic_ms();
     for (size_t i = 0; i < importing->n_entries; i++) {
         if (!add_entry(importing, &entries[i]))
             return false;
+        if (importing->send.n == 0)
+            progress(importing);
     }
-    return send_chunk(importing);
+    return import_send_flush(&importing->send);
 }
 
-static void transact(struct importing *importing)
-{
-    bool keep;
-
-    importing->said_ms = clock_monotonic_ms();
-    if (!sql_do(&importing->sql, "BEGIN", &importing->status) || !send_all(importing))
-        return;
-    keep = !importing->dry_run && importing->n_refused == 0;
-    if (!sql_do(&importing->sql, keep ? "COMMIT" : "ROLLBACK", &importing->status))
-        return;
-    if (importing->n_refused > 0) {
-        ctl_complain("%llu refused: nothing was changed", importing->n_refused);
-        importing->status = CTL_NO;
-        return;
-    }
-    print_summary(importing);
-}
-
-static void run(struct importing *importing)
+static bool read_files(struct importing *importing)
 {
     struct buf err = {NULL, 0, 0};
 
@@ -292,14 +159,30 @@ static void run(struct importing *importing)
                     importing->domains, importing->n_domains, on_report, importing, &err);
     if (importing->reading == NULL) {
         ctl_complain("%s; nothing was changed", buf_str(&err));
-        importing->status = CTL_USAGE;
-    } else if (sql_connect(&importing->sql, &importing->ctl, importing->map_file,
-                           &importing->status)) {
-        transact(importing);
-        sql_close(&importing->sql);
+        importing->send.status = CTL_USAGE;
+    }
+    buf_fini(&err);
+    return importing->reading != NULL;
+}
+
+static void run(struct importing *importing)
+{
+    struct import_send *send = &importing->send;
+
+    if (importing->postfixadmin == NULL && !read_files(importing))
+        return;
+    send->json = importing->ctl.json;
+    send->place = place_of;
+    send->ctx = importing;
+    if (sql_connect(&send->sql, &importing->ctl, importing->map_file, &send->status)) {
+        if (sql_do(&send->sql, "BEGIN", &send->status) &&
+            (importing->postfixadmin != NULL
+                 ? sql_import_postfixadmin(send, &importing->ctl, importing->postfixadmin)
+                 : send_files(importing)))
+            import_send_end(send);
+        sql_close(&send->sql);
     }
     import_reading_free(importing->reading);
-    buf_fini(&err);
 }
 
 /* -------------------------------------------------------- the command line */
@@ -310,6 +193,7 @@ static bool read_options(struct importing *importing, int argc, char **argv)
         {"map", required_argument, NULL, IMPORT_MAP},
         {"aliases", required_argument, NULL, IMPORT_ALIASES},
         {"passwd", required_argument, NULL, IMPORT_PASSWD},
+        {"postfixadmin", required_argument, NULL, 'P'},
         {"domain", required_argument, NULL, 'd'},
         {"delimiter", required_argument, NULL, 'D'},
         {"map-file", required_argument, NULL, 'm'},
@@ -326,22 +210,29 @@ static bool read_options(struct importing *importing, int argc, char **argv)
                     (struct import_file){(enum import_kind)option, optarg};
         } else if (option == 'd' && importing->n_domains < DOMAINS_LIMIT) {
             importing->domains[importing->n_domains++] = optarg;
+        } else if (option == 'P') {
+            importing->postfixadmin = optarg;
         } else if (option == 'D') {
             importing->delimiter = optarg;
         } else if (option == 'm') {
             importing->map_file = optarg;
         } else if (option == 'n') {
-            importing->dry_run = true;
+            importing->send.dry_run = true;
         } else if (option == 'j') {
             importing->ctl.json = true;
         } else {
             return false;
         }
     }
-    if (optind == argc && importing->n_files > 0)
+    if (importing->postfixadmin != NULL && importing->n_files > 0) {
+        ctl_complain("import: --postfixadmin goes alone; import the files afterwards");
+        return false;
+    }
+    if (optind == argc && (importing->n_files > 0 || importing->postfixadmin != NULL))
         return true;
     ctl_complain("import wants to know what: dictctl import [--passwd FILE] [--aliases FILE] "
-                 "[--map FILE] [--domain NAME] [--dry-run] [--map-file FILE]");
+                 "[--map FILE] [--domain NAME] or --postfixadmin CONNECTION, then [--dry-run] "
+                 "[--map-file FILE]");
     return false;
 }
 
@@ -360,10 +251,9 @@ int sql_import_run(const struct ctl *ctl, int argc, char **argv)
     if (read_options(importing, argc + 1, argv - 1))
         run(importing);
     else
-        importing->status = CTL_USAGE;
-    status = importing->status;
-    buf_fini(&importing->keys);
-    buf_fini(&importing->logins);
+        importing->send.status = CTL_USAGE;
+    status = importing->send.status;
+    import_send_fini(&importing->send);
     free(importing);
     return status;
 }
