@@ -277,7 +277,7 @@ def run(report, arguments):
         lengths = scratch.file("lengths", "short gregory\nlong %s\ntoo-long %s\n"
                                % ("x" * LONG, "x" * TOO_LONG))
         daemon = harness.Daemon(scratch, "dictd", {"postfix_config_directory": postfix.config,
-                                                   "busy_max_in_flight": "1"},
+                                                   "busy_max_in_flight": "1", "busy_cache_ttl": "0", "busy_negative_cache_ttl": "0"},
                                 {"sender_login": "texthash:" + source,
                                  "fixed": "texthash:" + scratch.file("fixed", FIXED),
                                  "lengths": "texthash:" + lengths,
