@@ -186,7 +186,7 @@ static bool is_first(const struct reading *reading, const char *table)
 
 enum column { TABLE, SHOWN, KEY, SECOND, STATE, VERDICT, WHY };
 
-static struct slice value(const PGresult *result, enum column column)
+static struct slice value(const PGresult *result, int column)
 {
     return PQgetisnull(result, 0, column) ? slice_of(NULL, 0)
                                           : slice_str(PQgetvalue(result, 0, column));
