@@ -5,27 +5,16 @@
 
 #include "dictd/base/clock.h"
 #include "dictd/base/mem.h"
+#include "sources/backend/slots.h"
 
 enum {
     BATCH_MAX = 128,
     SHARE_MIN = 16,
     ATTEMPTS_MAX = 2,
     RECHECK_MS = 100, /* while something waits */
-    DOUBT_MS = 1500,  /* how long work waits for a connection beyond doubt */
     LOG_EVERY_MS = 10000,
     CONNECT_MS = 4000, /* of an attempt when there is one server */
     CONNECT_OF_SEVERAL_MS = 2000
-};
-
-/* One connection, or the place for one. */
-struct slot {
-    struct backend_pool *pool;
-    struct backend_connection *connection; /* NULL: free */
-    struct backend_server *server;
-    bool announced; /* its becoming ready was noticed */
-    bool retiring;  /* its server has trouble: no more work, closed when empty */
-    bool doubtful;  /* its server lost another one: no work if a new one can be had */
-    uint64_t doubtful_since_ms;
 };
 
 struct backend_pool {
@@ -35,8 +24,7 @@ struct backend_pool {
     const struct backend_pool_events *events;
     void *ctx;
     struct backend_servers servers;
-    struct slot *slots;
-    size_t n_slots;
+    struct backend_slots slots;
     struct backend_queue queue;
     size_t n_queued;
     struct loop_timer *timer; /* settles: next turn when work came in, else RECHECK_MS */
@@ -62,32 +50,6 @@ static void set_up(struct backend_pool *pool, bool up)
         return;
     pool->up = up;
     pool->since_ms = now_of(pool);
-}
-
-/* It can be given work. */
-static bool is_ready(const struct slot *slot)
-{
-    return slot->connection != NULL && !slot->retiring &&
-           slot->connection->state == BACKEND_READY;
-}
-
-static bool any_ready(const struct backend_pool *pool)
-{
-    for (size_t i = 0; i < pool->n_slots; i++) {
-        if (is_ready(&pool->slots[i]))
-            return true;
-    }
-    return false;
-}
-
-/* Ready, and nothing speaks against it. */
-static bool any_beyond_doubt(const struct backend_pool *pool)
-{
-    for (size_t i = 0; i < pool->n_slots; i++) {
-        if (is_ready(&pool->slots[i]) && !pool->slots[i].doubtful)
-            return true;
-    }
-    return false;
 }
 
 static void server_failed(struct backend_pool *pool, struct backend_server *server,
@@ -146,7 +108,7 @@ static void fail_all(struct backend_pool *pool, const char *why)
 
 static const char *why_late(struct backend_pool *pool)
 {
-    if (any_ready(pool))
+    if (backend_slots_any_ready(&pool->slots))
         return "no connection was free in time";
     return !pool->up && pool->last_error.len > 0 ? buf_str(&pool->last_error)
                                                  : "connecting takes too long";
@@ -175,14 +137,14 @@ static void fail_late(struct backend_pool *pool)
 static void on_answered(void *ctx, struct backend_execution *execution,
                         const struct answer *answer)
 {
-    struct slot *slot = ctx;
+    struct backend_slot *slot = ctx;
 
     backend_server_worked(slot->server);
     slot->pool->events->answered(slot->pool->ctx, execution, answer);
 }
 
 /* The server is reachable and will not do: another one may. */
-static void retire(struct slot *slot, const char *why)
+static void retire(struct backend_slot *slot, const char *why)
 {
     if (slot->pool->servers.n == 1 || slot->retiring)
         return;
@@ -208,7 +170,7 @@ static void log_failure(struct backend_pool *pool, enum backend_fault fault, con
 static void on_returned(void *ctx, struct backend_execution *execution,
                         enum backend_fault fault, const char *why)
 {
-    struct slot *slot = ctx;
+    struct backend_slot *slot = ctx;
     struct backend_pool *pool = slot->pool;
     bool again = false;
 
@@ -245,7 +207,7 @@ static void settle(struct backend_pool *pool);
 
 static void on_turn(void *ctx)
 {
-    struct slot *slot = ctx;
+    struct backend_slot *slot = ctx;
 
     settle(slot->pool);
 }
@@ -255,12 +217,12 @@ static const struct backend_connection_events connection_events = {on_answered, 
 
 /* -------------------------------------------------------------- connections */
 
-static size_t host_of(const struct slot *slot)
+static size_t host_of(const struct backend_slot *slot)
 {
     return (size_t)(slot->server - slot->pool->servers.at);
 }
 
-static void slot_open(struct slot *slot, struct backend_server *server)
+static void slot_open(struct backend_slot *slot, struct backend_server *server)
 {
     struct backend_pool *pool = slot->pool;
 
@@ -273,33 +235,7 @@ static void slot_open(struct slot *slot, struct backend_server *server)
         &connection_events, slot);
 }
 
-static void slot_free(struct slot *slot)
-{
-    struct backend_connection *connection = slot->connection;
-
-    if (!slot->announced)
-        slot->server->dialing = false;
-    slot->connection = NULL;
-    connection->type->free(connection);
-}
-
-/* What ended one of a server's connections has often ended all of them, and the others show it
- * a moment later. */
-static void doubt_others(const struct slot *lost)
-{
-    struct backend_pool *pool = lost->pool;
-
-    for (size_t i = 0; i < pool->n_slots; i++) {
-        struct slot *slot = &pool->slots[i];
-
-        if (slot == lost || slot->server != lost->server || !is_ready(slot))
-            continue;
-        slot->doubtful = true;
-        slot->doubtful_since_ms = now_of(pool);
-    }
-}
-
-static void reap(struct slot *slot)
+static void reap(struct backend_slot *slot)
 {
     const char *why = backend_connection_why(slot->connection);
 
@@ -308,11 +244,11 @@ static void reap(struct slot *slot)
                       slot->connection->was_ready && !slot->connection->was_slow,
                       slot->connection->was_slow);
     if (*why != '\0' && slot->connection->was_ready)
-        doubt_others(slot);
-    slot_free(slot);
+        backend_slots_doubt_others(&slot->pool->slots, slot, now_of(slot->pool));
+    backend_slot_close(slot);
 }
 
-static void announce(struct slot *slot)
+static void announce(struct backend_slot *slot)
 {
     struct backend_pool *pool = slot->pool;
 
@@ -322,25 +258,10 @@ static void announce(struct slot *slot)
     backend_server_log_up(slot->server, pool->env->log, pool->name);
 }
 
-static void close_unwanted(struct backend_pool *pool)
-{
-    bool better = any_beyond_doubt(pool);
-
-    for (size_t i = 0; i < pool->n_slots; i++) {
-        struct slot *slot = &pool->slots[i];
-
-        if (slot->connection == NULL)
-            continue;
-        slot->retiring = slot->retiring || (slot->doubtful && better);
-        if (slot->retiring && slot->connection->n_in_flight == 0)
-            slot_free(slot);
-    }
-}
-
 static void look_at_connections(struct backend_pool *pool)
 {
-    for (size_t i = 0; i < pool->n_slots; i++) {
-        struct slot *slot = &pool->slots[i];
+    for (size_t i = 0; i < pool->slots.n; i++) {
+        struct backend_slot *slot = &pool->slots.at[i];
         enum backend_state state;
 
         if (slot->connection == NULL)
@@ -353,30 +274,21 @@ static void look_at_connections(struct backend_pool *pool)
         if (state == BACKEND_CLOSED)
             reap(slot);
     }
-    close_unwanted(pool);
+    backend_slots_close_unwanted(&pool->slots);
 }
 
 /* ----------------------------------------------------------------- opening */
 
-static struct slot *free_slot(struct backend_pool *pool)
-{
-    for (size_t i = 0; i < pool->n_slots; i++) {
-        if (pool->slots[i].connection == NULL)
-            return &pool->slots[i];
-    }
-    return NULL;
-}
-
 static void open_one(struct backend_pool *pool)
 {
     struct backend_dialing dialing = backend_servers_dialing(&pool->servers, now_of(pool));
-    struct slot *slot = free_slot(pool);
+    struct backend_slot *slot = backend_slots_free_one(&pool->slots);
     struct backend_server *server;
 
     if (slot == NULL || (dialing.n > 0 && !dialing.late))
         return;
     server = backend_servers_pick(&pool->servers, now_of(pool), pool->servers.n == 1);
-    if (server == NULL && dialing.n == 0 && !any_ready(pool))
+    if (server == NULL && dialing.n == 0 && !backend_slots_any_ready(&pool->slots))
         server = backend_servers_pick(&pool->servers, now_of(pool), true);
     if (server != NULL)
         slot_open(slot, server);
@@ -384,45 +296,11 @@ static void open_one(struct backend_pool *pool)
 
 /* -------------------------------------------------------------------- work */
 
-struct room {
-    size_t n;          /* connections that can take a batch: the idle ones, if there are any */
-    struct slot *next; /* the one of them with the least to do */
-    bool all_busy;     /* there is none that is idle */
-};
-
-/* Doubtful, and one beyond doubt is being made. */
-static bool waits_for_better(const struct slot *slot)
+static struct backend_room room_of(const struct backend_pool *pool)
 {
-    const struct backend_pool *pool = slot->pool;
-
-    return slot->doubtful && now_of(pool) - slot->doubtful_since_ms < DOUBT_MS &&
-           backend_servers_dialing(&pool->servers, now_of(pool)).n > 0;
-}
-
-/* Doubtful ones are the last resort, and never keep a new one from being made. */
-static struct room look_for_room(struct backend_pool *pool)
-{
-    struct room room = {0, NULL, true};
-
-    for (size_t i = 0; i < pool->n_slots; i++) {
-        struct slot *slot = &pool->slots[i];
-        const struct backend_connection *connection = slot->connection;
-        bool idle;
-
-        if (!is_ready(slot) || waits_for_better(slot))
-            continue;
-        idle = connection->n_in_flight == 0;
-        room.all_busy = room.all_busy && (!idle || slot->doubtful);
-        if (!connection->type->has_room(connection, TAILQ_FIRST(&pool->queue)))
-            continue;
-        if (idle && room.next != NULL && room.next->connection->n_in_flight > 0)
-            room.n = 0; /* those before are busy */
-        if (room.n == 0 || connection->n_in_flight < room.next->connection->n_in_flight)
-            room.next = slot;
-        if (idle || room.next->connection->n_in_flight > 0)
-            room.n++;
-    }
-    return room;
+    return backend_slots_room(&pool->slots, TAILQ_FIRST(&pool->queue),
+                              backend_servers_dialing(&pool->servers, now_of(pool)).n > 0,
+                              now_of(pool));
 }
 
 /*
@@ -435,7 +313,7 @@ static void hand_out(struct backend_pool *pool)
     size_t left = 0, share = 0;
 
     while (pool->n_queued > 0) {
-        struct room room = look_for_room(pool);
+        struct backend_room room = room_of(pool);
 
         if (room.next == NULL)
             return;
@@ -456,19 +334,19 @@ static bool is_hopeless(struct backend_pool *pool)
 {
     struct backend_dialing dialing = backend_servers_dialing(&pool->servers, now_of(pool));
 
-    return !any_ready(pool) && (dialing.n == 0 || dialing.all_slow);
+    return !backend_slots_any_ready(&pool->slots) && (dialing.n == 0 || dialing.all_slow);
 }
 
 /* After whatever happened: the last thing that a handler does. */
 static void settle(struct backend_pool *pool)
 {
     look_at_connections(pool);
-    if (pool->n_queued > 0 && look_for_room(pool).all_busy)
+    if (pool->n_queued > 0 && room_of(pool).all_busy)
         open_one(pool);
     hand_out(pool);
     if (pool->n_queued > 0)
         fail_late(pool);
-    if (any_ready(pool))
+    if (backend_slots_any_ready(&pool->slots))
         set_up(pool, true);
     else if (is_hopeless(pool) && pool->last_error.len > 0 && pool->n_queued > 0)
         set_up(pool, false);
@@ -531,10 +409,7 @@ struct backend_pool *backend_pool_new(const struct source_env *env, const char *
     TAILQ_INIT(&pool->queue);
     backend_servers_init(&pool->servers, config->hosts, config->n_hosts,
                          clock_monotonic_us() ^ (uintptr_t)pool);
-    pool->n_slots = config->connections;
-    pool->slots = mem_array(pool->n_slots, sizeof *pool->slots);
-    for (size_t i = 0; i < pool->n_slots; i++)
-        pool->slots[i].pool = pool;
+    backend_slots_init(&pool->slots, config->connections, pool);
     pool->timer = loop_timer_new(env->loop, on_timer, pool);
     pool->up = true;
     pool->since_ms = now_of(pool);
@@ -545,27 +420,19 @@ void backend_pool_free(struct backend_pool *pool)
 {
     pool->closing = true;
     fail_all(pool, "the source is closed");
-    for (size_t i = 0; i < pool->n_slots; i++) {
-        if (pool->slots[i].connection != NULL)
-            slot_free(&pool->slots[i]);
-    }
+    backend_slots_fini(&pool->slots);
     loop_timer_free(pool->timer);
     buf_fini(&pool->last_error);
     backend_servers_fini(&pool->servers);
-    free(pool->slots);
     free(pool);
 }
 
 void backend_pool_status(const struct backend_pool *pool, struct source_status *out)
 {
-    unsigned connections = 0;
-
-    for (size_t i = 0; i < pool->n_slots; i++)
-        connections += pool->slots[i].connection != NULL && pool->slots[i].announced;
     *out = (struct source_status){
         .up = pool->up,
         .since_ms = pool->since_ms,
         .last_error = pool->last_error.len > 0 ? pool->last_error.data : "",
-        .connections = connections,
+        .connections = backend_slots_connected(&pool->slots),
     };
 }
