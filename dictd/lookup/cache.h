@@ -117,7 +117,7 @@ void cache_put(struct cache *cache, cache_source_id source, struct slice key,
                uint64_t now_ms);
 
 /* What was put before is not given out again. An answer that was asked for before belongs to
- * what was before: it must not be put afterwards (flight.c sees to that). */
+ * what was before: it must not be put afterwards (flight_query.c sees to that). */
 bool cache_invalidate_key(struct cache *cache, cache_source_id source, struct slice key);
 void cache_invalidate_source(struct cache *cache, cache_source_id source, uint64_t now_ms);
 void cache_invalidate_absences(struct cache *cache, cache_source_id source, uint64_t now_ms);

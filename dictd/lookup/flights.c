@@ -1,0 +1,178 @@
+/* See flight.h and flight_parts.h: the flights of one source as a whole. */
+#include <stdlib.h>
+
+#include "dictd/base/mem.h"
+#include "dictd/lookup/flight_parts.h"
+
+/* --- coming and going --- */
+
+static void on_feed_ready(void *ctx)
+{
+    struct flights *flights = ctx;
+
+    flights->feed_ready = true;
+    if (flights->cache != NULL)
+        cache_feed_ready(flights->cache, flights->id, flights_now(flights));
+}
+
+static void on_feed_lost(void *ctx)
+{
+    struct flights *flights = ctx;
+
+    flights->feed_ready = false;
+    if (flights->cache != NULL)
+        cache_feed_lost(flights->cache, flights->id, flights_now(flights));
+}
+
+static void on_feed_changed(void *ctx, struct slice key)
+{
+    flights_invalidate_key(ctx, key);
+}
+
+static void on_feed_changed_all(void *ctx)
+{
+    flights_invalidate_all(ctx);
+}
+
+static const struct source_feed feed = {on_feed_ready, on_feed_changed, on_feed_changed_all,
+                                        on_feed_lost};
+
+struct flights *flights_new(struct loop *loop, struct cache *cache, struct source_ref *ref)
+{
+    struct flights *flights = mem_zalloc(sizeof *flights);
+
+    flights->loop = loop;
+    flights->cache = cache;
+    flights->ref = ref;
+    flights->seed = hash_seed_new();
+    flight_health_init(&flights->health);
+    if (cache != NULL)
+        flights->id = cache_source_add(cache, loop_now_ms(loop));
+    flights->may_feed = ref->source->type->watch != NULL &&
+                        ref->source->type->watch(ref->source, &feed, flights);
+    return flights;
+}
+
+void flights_free(struct flights *flights)
+{
+    if (flights == NULL)
+        return;
+    while (!LIST_EMPTY(&flights->queries))
+        query_cancel(LIST_FIRST(&flights->queries));
+    if (flights->cache != NULL)
+        cache_source_remove(flights->cache, flights->id);
+    buf_fini(&flights->last_error);
+    free(flights);
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+void flights_serve_map(struct flights *flights, const struct map *map)
+{
+    const struct cache_policy *policy = &map->policy;
+    uint64_t by_feed = flights->may_feed ? policy->feed_ttl_ms : 0;
+    uint64_t half = policy->negative_ttl_ms / 2;
+
+    if (policy->ttl_ms > 0)
+        flights->positive_ms = larger(flights->positive_ms,
+                                      larger(policy->ttl_ms, by_feed) + policy->stale_ttl_ms);
+    if (policy->negative_ttl_ms > 0)
+        flights->negative_ms =
+            larger(flights->negative_ms, larger(policy->negative_ttl_ms, by_feed));
+    if (half > 0 && half < flights->health.longest_ms)
+        flights->health.longest_ms = half;
+    if (flights->cache != NULL)
+        cache_source_limits(flights->cache, flights->id, flights->positive_ms,
+                            flights->negative_ms);
+}
+
+void flights_forget_map(struct flights *flights, const struct map *map)
+{
+    struct query *query, *next;
+
+    for (query = LIST_FIRST(&flights->queries); query != NULL; query = next) {
+        next = LIST_NEXT(query, link);
+        if (query->map != map)
+            continue;
+        query->map = NULL;
+        if (query->waiting == 0)
+            query_cancel(query);
+    }
+}
+
+/* --- the cache --- */
+
+void flights_recall(struct flights *flights, const struct map *map, struct slice key,
+                    uint64_t now_ms, struct cache_hit *out)
+{
+    if (flights->cache == NULL)
+        *out = (struct cache_hit){.state = CACHE_MISS};
+    else
+        cache_get(flights->cache, flights->id, &map->policy, key, now_ms, out);
+}
+
+void flights_count_hit(struct flights *flights, struct map *map, const struct cache_hit *hit)
+{
+    struct cache_use *uses[] = {&map->stats.use, &flights->ref->stats.use};
+    size_t i;
+
+    for (i = 0; i < 2; i++) {
+        if (hit->state == CACHE_STALE)
+            uses[i]->stale++;
+        else if (hit->state == CACHE_REFRESH)
+            uses[i]->refreshed++;
+        else if (hit->answer.status == ANSWER_FOUND)
+            uses[i]->fresh++;
+        else
+            uses[i]->negative++;
+    }
+}
+
+/* --- invalidation --- */
+
+void flights_invalidate_key(struct flights *flights, struct slice key)
+{
+    struct flight *flight = flight_find(flights, key);
+
+    if (flight != NULL)
+        flight_take_off_list(flight);
+    if (flights->cache != NULL)
+        cache_invalidate_key(flights->cache, flights->id, key);
+}
+
+void flights_invalidate_all(struct flights *flights)
+{
+    struct query *query;
+    size_t i;
+
+    LIST_FOREACH(query, &flights->queries, link)
+    {
+        for (i = 0; i < query->n; i++) {
+            if (query->flights_of[i].is_listed)
+                flight_take_off_list(&query->flights_of[i]);
+        }
+    }
+    if (flights->cache != NULL)
+        cache_invalidate_source(flights->cache, flights->id, flights_now(flights));
+}
+
+/* --- reports --- */
+
+void flights_get_status(const struct flights *flights, struct flights_status *out)
+{
+    uint64_t now_ms = flights_now(flights), until_ms = flights->health.closed_until_ms;
+
+    *out = (struct flights_status){
+        .queries = flights->n_queries,
+        .no_retry_ms = flights->health.failing && until_ms > now_ms ? until_ms - now_ms : 0,
+        .feed_ready = flights->feed_ready,
+    };
+}
+
+cache_source_id flights_cache_id(const struct flights *flights)
+{
+    return flights->id;
+}
