@@ -33,6 +33,15 @@ void *mem_array(size_t count, size_t size)
     return must(calloc(count > 0 ? count : 1, size > 0 ? size : 1));
 }
 
+void *mem_aligned(size_t alignment, size_t size)
+{
+    void *p = NULL;
+
+    if (posix_memalign(&p, alignment, size) != 0)
+        p = NULL;
+    return memset(must(p), 0, size);
+}
+
 void *mem_realloc(void *old, size_t size)
 {
     return must(realloc(old, size > 0 ? size : 1));

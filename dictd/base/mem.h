@@ -16,6 +16,8 @@
 void *mem_alloc(size_t size);
 void *mem_zalloc(size_t size);              /* zeroed */
 void *mem_array(size_t count, size_t size); /* zeroed; ends the process on overflow */
+/* Zeroed; begins at a multiple of alignment, which is a power of two of at least 8. */
+void *mem_aligned(size_t alignment, size_t size);
 void *mem_realloc(void *old, size_t size);
 char *mem_strdup(const char *s);
 char *mem_strndup(const char *s, size_t len); /* copies exactly len bytes, adds a NUL */

@@ -16,7 +16,7 @@ struct cache *cache_new(const struct cache_options *options, uint64_t now_ms)
     cache->options = *options;
     cache->origin_ms = now_ms;
     cache_segments_init(&cache->segments, options->limit_bytes);
-    cache_table_init(&cache->table, options->limit_bytes);
+    cache_table_init(&cache->table);
     cache_ghosts_init(&cache->halves[0].ghosts, options->limit_bytes);
     cache_ghosts_init(&cache->halves[1].ghosts, cache_negative_limit(cache));
     return cache;
@@ -42,7 +42,6 @@ void cache_set_limits(struct cache *cache, size_t limit_bytes, unsigned negative
     cache->options.limit_bytes = limit_bytes;
     cache->options.negative_percent = negative_percent;
     cache_segments_grow(&cache->segments, limit_bytes);
-    cache_table_resize(&cache->table, limit_bytes);
     cache_ghosts_fini(&cache->halves[0].ghosts);
     cache_ghosts_fini(&cache->halves[1].ghosts);
     cache_ghosts_init(&cache->halves[0].ghosts, limit_bytes);
@@ -67,33 +66,38 @@ uint64_t cache_clock(const struct cache *cache, uint64_t now_ms)
     return clock_start + (now_ms - cache->origin_ms);
 }
 
-uint64_t cache_hash_key(const struct cache *cache, cache_source_id source, struct slice key)
+struct cache_key cache_key_of(const struct cache *cache, struct slice text)
 {
-    struct hash_seed seed = cache->options.seed;
+    return (struct cache_key){text, hash_bytes(cache->options.seed, text)};
+}
 
-    seed.a ^= (source + UINT64_C(1)) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash_bytes(seed, key);
+uint64_t cache_hash_entry(const struct cache *cache, const struct cache_entry *entry)
+{
+    const struct cache_key key = cache_key_of(cache, cache_entry_key(entry));
+
+    return cache_hash_of(&key, entry->source);
 }
 
 static struct cache_entry *find(const struct cache *cache, cache_source_id source,
-                                struct slice key, uint32_t hash)
+                                const struct cache_key *key, cache_handle *handle)
 {
-    cache_handle handle = *cache_table_bucket(&cache->table, hash);
+    struct cache_probe probe =
+        cache_table_probe(&cache->table, (uint32_t)cache_hash_of(key, source));
 
-    while (handle != CACHE_NONE) {
-        struct cache_entry *entry = cache_segments_entry(&cache->segments, handle);
+    while ((*handle = cache_table_next(&probe)) != CACHE_NONE) {
+        struct cache_entry *entry = cache_segments_entry(&cache->segments, *handle);
 
-        if (entry->hash == hash && entry->source == source &&
-            slice_eq(cache_entry_key(entry), key))
+        if (entry->source == source && slice_eq(cache_entry_key(entry), key->text))
             return entry;
-        handle = entry->next;
     }
     return NULL;
 }
 
-void cache_kill(struct cache *cache, struct cache_entry *entry)
+void cache_kill(struct cache *cache, uint64_t hash, cache_handle handle)
 {
-    cache_table_remove(&cache->table, &cache->segments, entry);
+    struct cache_entry *entry = cache_segments_entry(&cache->segments, handle);
+
+    cache_table_remove(&cache->table, (uint32_t)hash, handle);
     cache->halves[(entry->flags & CACHE_FLAG_NEGATIVE) != 0].entries--;
     entry->flags |= CACHE_FLAG_DEAD;
 }
@@ -121,11 +125,43 @@ static enum cache_state state_of(const struct cache_policy *policy, bool negativ
                : CACHE_FRESH;
 }
 
+void cache_fetch_place(const struct cache *cache, cache_source_id source,
+                       const struct cache_key *key)
+{
+    struct cache_probe probe =
+        cache_table_probe(&cache->table, (uint32_t)cache_hash_of(key, source));
+
+    __builtin_prefetch(&probe.page->slots[probe.at]);
+}
+
+void cache_fetch_entry(const struct cache *cache, cache_source_id source,
+                       const struct cache_key *key)
+{
+    struct cache_probe probe =
+        cache_table_probe(&cache->table, (uint32_t)cache_hash_of(key, source));
+    cache_handle handle = cache_table_next(&probe);
+    const char *entry;
+
+    if (handle == CACHE_NONE)
+        return;
+    entry = (const char *)cache_segments_entry(&cache->segments, handle);
+    __builtin_prefetch(entry);
+    __builtin_prefetch(entry + CACHE_LINE_BYTES - 8); /* most entries are on two lines */
+}
+
 void cache_get(struct cache *cache, cache_source_id source, const struct cache_policy *policy,
                struct slice key, uint64_t now_ms, struct cache_hit *out)
 {
-    uint64_t hash = cache_hash_key(cache, source, key);
-    struct cache_entry *entry = find(cache, source, key, (uint32_t)hash);
+    const struct cache_key hashed = cache_key_of(cache, key);
+
+    cache_look(cache, source, policy, &hashed, now_ms, out);
+}
+
+void cache_look(struct cache *cache, cache_source_id source, const struct cache_policy *policy,
+                const struct cache_key *key, uint64_t now_ms, struct cache_hit *out)
+{
+    cache_handle handle;
+    struct cache_entry *entry = find(cache, source, key, &handle);
     uint64_t ttl_ms;
     bool negative, by_feed;
 
@@ -163,22 +199,24 @@ static bool goes_to_main(struct cache_half *half, const struct cache_entry *old,
     return cache_ghosts_take(&half->ghosts, hash);
 }
 
-static void put_new(struct cache *cache, const struct cache_entry *wanted, struct slice key,
-                    struct slice value, bool to_main, uint64_t now)
+static void put_new(struct cache *cache, const struct cache_entry *wanted,
+                    const struct cache_key *hashed, struct slice value, bool to_main,
+                    uint64_t now)
 {
+    const struct slice key = hashed->text;
+    const uint32_t hash = (uint32_t)cache_hash_of(hashed, wanted->source);
     bool negative = (wanted->flags & CACHE_FLAG_NEGATIVE) != 0;
     struct cache_half *half = &cache->halves[negative];
     struct cache_queue *queue = to_main ? &half->main : &half->small;
     size_t size = cache_entry_size(key.len, value.len);
-    struct cache_entry *entry;
+    size_t segment_cost = cache_queue_has_room(queue, size) ? 0 : cache_segment_cost(size);
+    size_t table_cost = cache_table_cost(&cache->table, hash);
+    struct cache_entry *entry = NULL;
     cache_handle handle;
 
-    if (!cache_queue_has_room(queue, size) &&
-        !cache_make_room(cache, negative, cache_segment_cost(size), now)) {
-        cache->stats.refused++;
-        return;
-    }
-    entry = cache_queue_append(&cache->segments, queue, size, &handle);
+    if (segment_cost + table_cost == 0 ||
+        cache_make_room(cache, negative, segment_cost, table_cost, now))
+        entry = cache_queue_append(&cache->segments, queue, size, &handle);
     if (entry == NULL) {
         cache->stats.refused++;
         return;
@@ -190,7 +228,11 @@ static void put_new(struct cache *cache, const struct cache_entry *wanted, struc
         memcpy(entry->bytes, key.ptr, key.len);
     if (value.len > 0)
         memcpy(entry->bytes + key.len, value.ptr, value.len);
-    cache_table_insert(&cache->table, &cache->segments, entry, handle);
+    if (!cache_table_insert(&cache->table, hash, handle)) {
+        entry->flags |= CACHE_FLAG_DEAD;
+        cache->stats.refused++;
+        return;
+    }
     half->entries++;
     cache->stats.stored++;
 }
@@ -225,10 +267,11 @@ void cache_store(struct cache *cache, cache_source_id source, struct slice key,
 {
     bool negative = answer->status == ANSWER_NOT_FOUND;
     struct slice value = negative ? slice_of("", 0) : answer->text;
-    uint64_t hash = cache_hash_key(cache, source, key);
-    struct cache_entry *old = find(cache, source, key, (uint32_t)hash);
+    const struct cache_key hashed = cache_key_of(cache, key);
+    const uint64_t hash = cache_hash_of(&hashed, source);
+    cache_handle handle;
+    struct cache_entry *old = find(cache, source, &hashed, &handle);
     struct cache_entry wanted = {
-        .hash = (uint32_t)hash,
         .key_len = (uint16_t)key.len,
         .source = source,
         .flags = (uint8_t)((negative ? CACHE_FLAG_NEGATIVE : 0) |
@@ -238,7 +281,7 @@ void cache_store(struct cache *cache, cache_source_id source, struct slice key,
 
     if (!fits(cache, key, value)) {
         if (old != NULL)
-            cache_kill(cache, old);
+            cache_kill(cache, hash, handle);
         cache->stats.refused++;
         return;
     }
@@ -251,9 +294,9 @@ void cache_store(struct cache *cache, cache_source_id source, struct slice key,
     to_main = goes_to_main(&cache->halves[negative], old, hash);
     if (old != NULL) {
         wanted.flags |= old->flags & CACHE_FLAG_HITS;
-        cache_kill(cache, old);
+        cache_kill(cache, hash, handle);
     }
-    put_new(cache, &wanted, key, value, to_main, now);
+    put_new(cache, &wanted, &hashed, value, to_main, now);
 }
 
 void cache_put(struct cache *cache, cache_source_id source, struct slice key,
@@ -274,13 +317,13 @@ void cache_put(struct cache *cache, cache_source_id source, struct slice key,
 
 bool cache_invalidate_key(struct cache *cache, cache_source_id source, struct slice key)
 {
-    uint64_t hash = cache_hash_key(cache, source, key);
-    struct cache_entry *entry = find(cache, source, key, (uint32_t)hash);
+    const struct cache_key hashed = cache_key_of(cache, key);
+    cache_handle handle;
 
     cache->invalidations++;
-    if (entry == NULL)
+    if (find(cache, source, &hashed, &handle) == NULL)
         return false;
-    cache_kill(cache, entry);
+    cache_kill(cache, cache_hash_of(&hashed, source), handle);
     cache->stats.invalidated++;
     return true;
 }

@@ -107,6 +107,24 @@ void cache_feed_lost(struct cache *cache, cache_source_id source, uint64_t now_m
 
 /* --- entries --- */
 
+/* A key and its hash, so that it is hashed once however many sources are asked. text is
+ * borrowed. */
+struct cache_key {
+    struct slice text;
+    uint64_t hash;
+};
+struct cache_key cache_key_of(const struct cache *cache, struct slice text);
+
+/* For keys that will be asked for in a moment, so that their memory comes while others are
+ * worked on: first all places, then all entries. Changes nothing. */
+void cache_fetch_place(const struct cache *cache, cache_source_id source,
+                       const struct cache_key *key);
+void cache_fetch_entry(const struct cache *cache, cache_source_id source,
+                       const struct cache_key *key);
+
+void cache_look(struct cache *cache, cache_source_id source, const struct cache_policy *policy,
+                const struct cache_key *key, uint64_t now_ms, struct cache_hit *out);
+/* The same for a key that has no hash yet. */
 void cache_get(struct cache *cache, cache_source_id source, const struct cache_policy *policy,
                struct slice key, uint64_t now_ms, struct cache_hit *out);
 

@@ -74,18 +74,19 @@ static bool absences_make_way(const struct cache *cache)
             small_is_large(cache, true));
 }
 
-static void leave(struct cache *cache, struct cache_entry *entry, bool wanted)
+static void leave(struct cache *cache, struct cache_entry *entry, cache_handle handle,
+                  bool wanted)
 {
     struct cache_half *half = &cache->halves[(entry->flags & CACHE_FLAG_NEGATIVE) != 0];
+    uint64_t hash = cache_hash_entry(cache, entry);
 
     if (!wanted)
         cache->stats.expired++;
     else
         cache->stats.evicted++;
     if (wanted && !(entry->flags & CACHE_FLAG_MAIN))
-        cache_ghosts_add(&half->ghosts,
-                         cache_hash_key(cache, entry->source, cache_entry_key(entry)));
-    cache_kill(cache, entry);
+        cache_ghosts_add(&half->ghosts, hash);
+    cache_kill(cache, hash, handle);
 }
 
 /* True: the entry has earned a place in the main queue, as of now. */
@@ -106,17 +107,18 @@ static void note_move(struct cache_entry *entry)
 }
 
 /* False: there is no segment for the copy. */
-static bool move(struct cache *cache, struct cache_half *half, struct cache_entry *entry)
+static bool move(struct cache *cache, struct cache_half *half, struct cache_entry *entry,
+                 cache_handle from)
 {
     size_t size = cache_entry_own_size(entry);
-    cache_handle handle;
-    struct cache_entry *copy = cache_queue_append(&cache->segments, &half->main, size, &handle);
+    cache_handle to;
+    struct cache_entry *copy = cache_queue_append(&cache->segments, &half->main, size, &to);
 
     if (copy == NULL)
         return false;
     memcpy(copy, entry, size);
     note_move(copy);
-    cache_table_replace(&cache->table, &cache->segments, entry, handle);
+    cache_table_replace(&cache->table, (uint32_t)cache_hash_entry(cache, copy), from, to);
     return true;
 }
 
@@ -130,6 +132,7 @@ static void empty_oldest(struct cache *cache, struct cache_half *half,
     while (at < segment->used) {
         void *place = segment->bytes + at;
         struct cache_entry *entry = place;
+        cache_handle handle = cache_segment_handle(segment, at);
         bool wanted;
 
         at += cache_entry_own_size(entry);
@@ -143,10 +146,10 @@ static void empty_oldest(struct cache *cache, struct cache_half *half,
                 cache_queue_append_whole(&half->main, segment);
                 return;
             }
-            if (move(cache, half, entry))
+            if (move(cache, half, entry, handle))
                 continue;
         }
-        leave(cache, entry, wanted);
+        leave(cache, entry, handle, wanted);
     }
     cache_segment_free(&cache->segments, segment);
 }
@@ -160,16 +163,17 @@ static void evict(struct cache *cache, bool negative, unsigned *chances, uint64_
     empty_oldest(cache, half, from_small ? &half->small : &half->main, chances, now);
 }
 
-bool cache_make_room(struct cache *cache, bool negative, size_t cost, uint64_t now)
+bool cache_make_room(struct cache *cache, bool negative, size_t segment_bytes,
+                     size_t table_bytes, uint64_t now)
 {
     const struct cache_half *negatives = &cache->halves[1];
-    const size_t wanted = cost + RESERVE_BYTES;
-    size_t turns = TURNS + cost / CACHE_SEGMENT_BYTES;
+    const size_t wanted = segment_bytes + table_bytes + RESERVE_BYTES;
+    size_t turns = TURNS + (segment_bytes + table_bytes) / CACHE_SEGMENT_BYTES;
     unsigned chances = CHANCES;
 
-    if (negative && cost > cache_negative_limit(cache))
+    if (negative && segment_bytes > cache_negative_limit(cache))
         return false;
-    while (negative && half_bytes(negatives) + cost > cache_negative_limit(cache) &&
+    while (negative && half_bytes(negatives) + segment_bytes > cache_negative_limit(cache) &&
            turns-- > 0)
         evict(cache, true, &chances, now);
     while (cache_bytes(cache) + wanted > cache->options.limit_bytes && turns-- > 0) {

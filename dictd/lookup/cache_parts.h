@@ -6,8 +6,10 @@
  *             entry too long for one has a segment of its own.
  *   queue     segments in the order in which they were begun; the oldest is
  *             emptied as a whole, what deserves it is copied into another.
- *   table     the entries of one hash are chained by their handles. It grows by
- *             one bucket at a time (linear hashing: Litwin, VLDB 1980).
+ *   table     pages of slots, each with 32 bits of an entry's hash and its handle,
+ *             so that a lookup reads one line of memory for the slot and then the
+ *             entry itself. A page that is full is split in two (extendible
+ *             hashing: Fagin and others, TODS 1979).
  *   ghosts    fingerprints of what has left the small queue of late.
  *
  * Entries never leave the middle of a segment: one that is replaced or
@@ -23,12 +25,10 @@
 typedef uint32_t cache_handle;
 enum { CACHE_NONE = 0 };
 
-/* 21 bytes, then the key, then the value, up to the next multiple of 8. */
+/* 13 bytes, then the key, then the value, up to the next multiple of 8. */
 struct cache_entry {
     uint64_t
         learned_and_len; /* 40 bits: ms of the cache's own clock; 24 bits: value's length */
-    uint32_t hash;
-    cache_handle next; /* of the same bucket */
     uint16_t key_len;
     cache_source_id source;
     uint8_t flags;
@@ -120,6 +120,12 @@ static inline struct cache_entry *cache_segments_entry(const struct cache_segmen
     return entry;
 }
 
+/* at: in bytes. */
+static inline cache_handle cache_segment_handle(const struct cache_segment *segment, size_t at)
+{
+    return segment->number << CACHE_PLACE_BITS | (cache_handle)(at / 8);
+}
+
 /* True when the queue's newest segment has room for it: no memory is needed. */
 bool cache_queue_has_room(const struct cache_queue *queue, size_t entry_size);
 /* Room at the queue's end; takes memory if need be. NULL: there are no numbers left. */
@@ -133,29 +139,76 @@ void cache_segment_free(struct cache_segments *segments, struct cache_segment *s
 
 /* --- the table --- */
 
+enum { CACHE_PAGE_SLOTS = 640, CACHE_LINE_BYTES = 64 };
+
+struct cache_slot {
+    uint32_t hash;
+    cache_handle handle; /* NONE: empty */
+};
+
+/* The entries whose hashes begin with the same depth bits. Each is in the first slot that was
+ * free from its home on, in a circle. */
+struct cache_page {
+    struct cache_slot slots[CACHE_PAGE_SLOTS];
+    unsigned n, depth;
+};
+
 struct cache_table {
-    cache_handle **chunks; /* of CACHE_CHUNK_BUCKETS each */
-    size_t n_chunks_max;
-    uint32_t n_buckets;
-    uint32_t half; /* the power of two up to which n_buckets has grown */
-    size_t n_entries;
+    struct cache_page **pages; /* by the first depth bits; a page may stand for several */
+    unsigned depth;
+    size_t n_pages, n_entries;
     size_t bytes;
 };
 
-enum { CACHE_CHUNK_BUCKETS = 1024 };
-
-void cache_table_init(struct cache_table *table, size_t limit_bytes);
+void cache_table_init(struct cache_table *table);
 void cache_table_fini(struct cache_table *table);
-void cache_table_resize(struct cache_table *table, size_t limit_bytes);
-/* Where the first handle of the hash's chain stands. */
-cache_handle *cache_table_bucket(const struct cache_table *table, uint32_t hash);
-void cache_table_insert(struct cache_table *table, const struct cache_segments *segments,
-                        struct cache_entry *entry, cache_handle handle);
-void cache_table_remove(struct cache_table *table, const struct cache_segments *segments,
-                        const struct cache_entry *entry);
+/* What an entry with that hash costs beyond itself: 0, or a page. */
+size_t cache_table_cost(const struct cache_table *table, uint32_t hash);
+/* False: there is no room, for any memory. That takes hundreds of entries with nearly one hash.
+ */
+bool cache_table_insert(struct cache_table *table, uint32_t hash, cache_handle handle);
+/* These two: handle is in the table. */
+void cache_table_remove(struct cache_table *table, uint32_t hash, cache_handle handle);
 /* What handle stood for is now at moved. */
-void cache_table_replace(struct cache_table *table, const struct cache_segments *segments,
-                         const struct cache_entry *entry, cache_handle moved);
+void cache_table_replace(struct cache_table *table, uint32_t hash, cache_handle handle,
+                         cache_handle moved);
+
+/* Goes over the entries that have a hash. */
+struct cache_probe {
+    const struct cache_page *page;
+    uint32_t hash;
+    unsigned at;
+};
+
+static inline unsigned cache_page_home(uint32_t hash)
+{
+    return hash % CACHE_PAGE_SLOTS;
+}
+
+static inline unsigned cache_page_after(unsigned at)
+{
+    return at + 1 < CACHE_PAGE_SLOTS ? at + 1 : 0;
+}
+
+static inline struct cache_probe cache_table_probe(const struct cache_table *table,
+                                                   uint32_t hash)
+{
+    const struct cache_page *page = table->pages[(uint64_t)hash >> (32 - table->depth)];
+
+    return (struct cache_probe){page, hash, cache_page_home(hash)};
+}
+
+/* NONE: there is no further one. */
+static inline cache_handle cache_table_next(struct cache_probe *probe)
+{
+    for (;;) {
+        struct cache_slot slot = probe->page->slots[probe->at];
+
+        probe->at = cache_page_after(probe->at);
+        if (slot.handle == CACHE_NONE || slot.hash == probe->hash)
+            return slot.handle;
+    }
+}
 
 /* --- ghosts --- */
 
@@ -214,17 +267,26 @@ uint64_t cache_source_age(const struct cache *cache, const struct cache_entry *e
 bool cache_source_wants(const struct cache *cache, const struct cache_entry *entry,
                         uint64_t now);
 
-/* Frees memory until cost bytes more fit: cache_evict.c. False: they cannot. */
-bool cache_make_room(struct cache *cache, bool negative, size_t cost, uint64_t now);
+/* Frees memory until that many bytes more fit, for a segment of presences or absences and for
+ * the table: cache_evict.c. False: they cannot. */
+bool cache_make_room(struct cache *cache, bool negative, size_t segment_bytes,
+                     size_t table_bytes, uint64_t now);
 size_t cache_bytes(const struct cache *cache);
 size_t cache_negative_limit(const struct cache *cache);
 
 uint64_t cache_clock(const struct cache *cache, uint64_t now_ms);
-uint64_t cache_hash_key(const struct cache *cache, cache_source_id source, struct slice key);
+/* Of what the source says of the key. */
+static inline uint64_t cache_hash_of(const struct cache_key *key, cache_source_id source)
+{
+    return key->hash ^ (source + UINT64_C(1)) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* The hash of an entry's own key. */
+uint64_t cache_hash_entry(const struct cache *cache, const struct cache_entry *entry);
 /* As cache_put, with what was learnt when by the cache's own clock. */
 void cache_store(struct cache *cache, cache_source_id source, struct slice key,
                  const struct answer *answer, uint64_t learned, unsigned jitter, uint64_t now);
 /* Out of the table and marked; its bytes stay. */
-void cache_kill(struct cache *cache, struct cache_entry *entry);
+void cache_kill(struct cache *cache, uint64_t hash, cache_handle handle);
 
 #endif

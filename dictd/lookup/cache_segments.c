@@ -124,7 +124,7 @@ struct cache_entry *cache_queue_append(struct cache_segments *segments,
         cache_queue_append_whole(queue, segment);
     }
     entry = segment->bytes + segment->used;
-    *handle = segment->number << CACHE_PLACE_BITS | segment->used / 8;
+    *handle = cache_segment_handle(segment, segment->used);
     segment->used += (uint32_t)entry_size;
     return entry;
 }

@@ -61,7 +61,7 @@ struct flight_asker {
     struct flight_seat seats[KEYWALK_MAX_CANDIDATES];
 };
 
-/* ref is borrowed; cache may be NULL. */
+/* ref is borrowed, and told of the cache, which may be NULL. */
 struct flights *flights_new(struct loop *loop, struct cache *cache, struct source_ref *ref);
 /* Nobody waits any more; what went on behind is cancelled. */
 void flights_free(struct flights *flights);
@@ -70,12 +70,6 @@ void flights_free(struct flights *flights);
 void flights_serve_map(struct flights *flights, const struct map *map);
 /* The map ends: what it asked for goes on, or is cancelled where nobody waits. */
 void flights_forget_map(struct flights *flights, const struct map *map);
-
-/* What the cache has. A MISS without a cache. */
-void flights_recall(struct flights *flights, const struct map *map, struct slice key,
-                    uint64_t now_ms, struct cache_hit *out);
-/* Counts a hit that was used, for the map and the source. */
-void flights_count_hit(struct flights *flights, struct map *map, const struct cache_hit *hit);
 
 enum flight_verdict {
     FLIGHT_UNDER_WAY,
@@ -108,7 +102,5 @@ struct flights_status {
     bool feed_ready;
 };
 void flights_get_status(const struct flights *flights, struct flights_status *out);
-/* The cache's number for the source. */
-cache_source_id flights_cache_id(const struct flights *flights);
 
 #endif

@@ -45,9 +45,7 @@ struct query {
 
 struct flights {
     struct loop *loop;
-    struct cache *cache;
-    cache_source_id id;
-    struct source_ref *ref;
+    struct source_ref *ref; /* has the cache, too */
     struct hash_seed seed;
     uint64_t random;
     struct flight_health health;

@@ -195,11 +195,11 @@ static void keep(struct query *query, const struct flight *flight, const struct 
     uint64_t limit_ms =
         answer->status == ANSWER_FOUND ? flights->positive_ms : flights->negative_ms;
 
-    if (flights->cache == NULL || limit_ms == 0 || !flight->is_listed)
+    if (flights->ref->cache == NULL || limit_ms == 0 || !flight->is_listed)
         return;
     if (answer->status == ANSWER_FOUND || answer->status == ANSWER_NOT_FOUND)
-        cache_put(flights->cache, flights->id, flight->key, answer, query->asked_ms,
-                  query->jitter, flights_now(flights));
+        cache_put(flights->ref->cache, flights->ref->cache_id, flight->key, answer,
+                  query->asked_ms, query->jitter, flights_now(flights));
 }
 
 static void note_outcome(struct query *query, const struct answer *answers, size_t n)
@@ -214,8 +214,9 @@ static void note_outcome(struct query *query, const struct answer *answers, size
     }
     if (failure == NULL) {
         if (flight_health_worked(&flights->health, flights_now(flights)) &&
-            flights->cache != NULL)
-            cache_invalidate_absences(flights->cache, flights->id, flights_now(flights));
+            flights->ref->cache != NULL)
+            cache_invalidate_absences(flights->ref->cache, flights->ref->cache_id,
+                                      flights_now(flights));
         return;
     }
     if (!is_up(flights)) /* else it is this key's own trouble */

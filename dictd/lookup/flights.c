@@ -11,8 +11,8 @@ static void on_feed_ready(void *ctx)
     struct flights *flights = ctx;
 
     flights->feed_ready = true;
-    if (flights->cache != NULL)
-        cache_feed_ready(flights->cache, flights->id, flights_now(flights));
+    if (flights->ref->cache != NULL)
+        cache_feed_ready(flights->ref->cache, flights->ref->cache_id, flights_now(flights));
 }
 
 static void on_feed_lost(void *ctx)
@@ -20,8 +20,8 @@ static void on_feed_lost(void *ctx)
     struct flights *flights = ctx;
 
     flights->feed_ready = false;
-    if (flights->cache != NULL)
-        cache_feed_lost(flights->cache, flights->id, flights_now(flights));
+    if (flights->ref->cache != NULL)
+        cache_feed_lost(flights->ref->cache, flights->ref->cache_id, flights_now(flights));
 }
 
 static void on_feed_changed(void *ctx, struct slice key)
@@ -42,12 +42,12 @@ struct flights *flights_new(struct loop *loop, struct cache *cache, struct sourc
     struct flights *flights = mem_zalloc(sizeof *flights);
 
     flights->loop = loop;
-    flights->cache = cache;
     flights->ref = ref;
     flights->seed = hash_seed_new();
     flight_health_init(&flights->health);
+    ref->cache = cache;
     if (cache != NULL)
-        flights->id = cache_source_add(cache, loop_now_ms(loop));
+        ref->cache_id = cache_source_add(cache, loop_now_ms(loop));
     flights->may_feed = ref->source->type->watch != NULL &&
                         ref->source->type->watch(ref->source, &feed, flights);
     return flights;
@@ -59,8 +59,8 @@ void flights_free(struct flights *flights)
         return;
     while (!LIST_EMPTY(&flights->queries))
         query_cancel(LIST_FIRST(&flights->queries));
-    if (flights->cache != NULL)
-        cache_source_remove(flights->cache, flights->id);
+    if (flights->ref->cache != NULL)
+        cache_source_remove(flights->ref->cache, flights->ref->cache_id);
     buf_fini(&flights->last_error);
     free(flights);
 }
@@ -84,8 +84,8 @@ void flights_serve_map(struct flights *flights, const struct map *map)
             larger(flights->negative_ms, larger(policy->negative_ttl_ms, by_feed));
     if (half > 0 && half < flights->health.longest_ms)
         flights->health.longest_ms = half;
-    if (flights->cache != NULL)
-        cache_source_limits(flights->cache, flights->id, flights->positive_ms,
+    if (flights->ref->cache != NULL)
+        cache_source_limits(flights->ref->cache, flights->ref->cache_id, flights->positive_ms,
                             flights->negative_ms);
 }
 
@@ -103,34 +103,6 @@ void flights_forget_map(struct flights *flights, const struct map *map)
     }
 }
 
-/* --- the cache --- */
-
-void flights_recall(struct flights *flights, const struct map *map, struct slice key,
-                    uint64_t now_ms, struct cache_hit *out)
-{
-    if (flights->cache == NULL)
-        *out = (struct cache_hit){.state = CACHE_MISS};
-    else
-        cache_get(flights->cache, flights->id, &map->policy, key, now_ms, out);
-}
-
-void flights_count_hit(struct flights *flights, struct map *map, const struct cache_hit *hit)
-{
-    struct cache_use *uses[] = {&map->stats.use, &flights->ref->stats.use};
-    size_t i;
-
-    for (i = 0; i < 2; i++) {
-        if (hit->state == CACHE_STALE)
-            uses[i]->stale++;
-        else if (hit->state == CACHE_REFRESH)
-            uses[i]->refreshed++;
-        else if (hit->answer.status == ANSWER_FOUND)
-            uses[i]->fresh++;
-        else
-            uses[i]->negative++;
-    }
-}
-
 /* --- invalidation --- */
 
 void flights_invalidate_key(struct flights *flights, struct slice key)
@@ -139,8 +111,8 @@ void flights_invalidate_key(struct flights *flights, struct slice key)
 
     if (flight != NULL)
         flight_take_off_list(flight);
-    if (flights->cache != NULL)
-        cache_invalidate_key(flights->cache, flights->id, key);
+    if (flights->ref->cache != NULL)
+        cache_invalidate_key(flights->ref->cache, flights->ref->cache_id, key);
 }
 
 void flights_invalidate_all(struct flights *flights)
@@ -155,8 +127,9 @@ void flights_invalidate_all(struct flights *flights)
                 flight_take_off_list(&query->flights_of[i]);
         }
     }
-    if (flights->cache != NULL)
-        cache_invalidate_source(flights->cache, flights->id, flights_now(flights));
+    if (flights->ref->cache != NULL)
+        cache_invalidate_source(flights->ref->cache, flights->ref->cache_id,
+                                flights_now(flights));
 }
 
 /* --- reports --- */
@@ -170,9 +143,4 @@ void flights_get_status(const struct flights *flights, struct flights_status *ou
         .no_retry_ms = flights->health.failing && until_ms > now_ms ? until_ms - now_ms : 0,
         .feed_ready = flights->feed_ready,
     };
-}
-
-cache_source_id flights_cache_id(const struct flights *flights)
-{
-    return flights->id;
 }

@@ -28,25 +28,44 @@ struct answer lookup_failure(struct buf *out, const struct map *map, const char 
     return (struct answer){status, buf_slice(out)};
 }
 
+/* --- what is known --- */
+
 /* The cache first: what it has is of a key that the source did not know at once, or it would
  * not have been asked, and finding that out again may cost more (source.h). */
-bool lookup_recall(struct lookup_room *room, struct map *map, struct source_ref *ref,
-                   struct slice key, struct known *out)
+bool lookup_recall(struct map *map, struct source_ref *ref, const struct cache_key *key,
+                   uint64_t now_ms, struct known *out)
 {
-    if (ref->flights != NULL) {
-        flights_recall(ref->flights, map, key, loop_now_ms(room->loop), &out->hit);
+    if (ref->cache != NULL) {
+        cache_look(ref->cache, ref->cache_id, &map->policy, key, now_ms, &out->hit);
         out->from = LOOKUP_FROM_CACHE;
         out->answer = out->hit.answer;
         if (out->hit.state == CACHE_FRESH || out->hit.state == CACHE_REFRESH)
             return true;
     }
-    if (ref->type->peek == NULL || !ref->type->peek(ref->source, key, &out->answer))
+    if (ref->type->peek == NULL || !ref->type->peek(ref->source, key->text, &out->answer))
         return false;
     ref->stats.asked++;
     ref->stats.answers[out->answer.status]++;
     out->from = LOOKUP_FROM_MEMORY;
     return true;
 }
+
+static uint64_t *counter_of(struct cache_use *use, const struct cache_hit *hit)
+{
+    if (hit->state == CACHE_STALE)
+        return &use->stale;
+    if (hit->state == CACHE_REFRESH)
+        return &use->refreshed;
+    return hit->answer.status == ANSWER_FOUND ? &use->fresh : &use->negative;
+}
+
+void lookup_count_hit(struct map *map, struct source_ref *ref, const struct cache_hit *hit)
+{
+    ++*counter_of(&map->stats.use, hit);
+    ++*counter_of(&ref->stats.use, hit);
+}
+
+/* --- what is due --- */
 
 void lookup_note_due(struct lookup_room *room, struct source_ref *ref, struct slice key)
 {
@@ -71,10 +90,12 @@ void lookup_refresh_due(struct lookup_room *room, struct map *map)
     room->n_due = 0;
 }
 
-/* One candidate, all sources, by peek alone. False: somebody does not know. *out is NOT_FOUND
+/* --- the walk --- */
+
+/* One candidate, all sources, without waiting. False: somebody does not know. *out is NOT_FOUND
  * when the walk goes on. */
-static bool candidate_at_once(struct lookup_room *room, struct map *map, struct slice key,
-                              struct answer *out)
+static bool candidate_at_once(struct lookup_room *room, struct map *map,
+                              const struct cache_key *key, struct answer *out)
 {
     struct known known;
     size_t i;
@@ -82,18 +103,19 @@ static bool candidate_at_once(struct lookup_room *room, struct map *map, struct 
     if (map->combine == MAP_COMBINE_UNION)
         buf_clear(&room->value);
     for (i = 0; i < map->n_sources; i++) {
-        if (!lookup_recall(room, map, map->sources[i], key, &known))
+        struct source_ref *ref = map->sources[i];
+
+        if (!lookup_recall(map, ref, key, room->now_ms, &known))
             return false;
         *out = known.answer;
         if (known.from == LOOKUP_FROM_CACHE) {
-            flights_count_hit(map->sources[i]->flights, map, &known.hit);
+            lookup_count_hit(map, ref, &known.hit);
             room->n_counted++;
         }
         if (lookup_is_due(&known))
-            lookup_note_due(room, map->sources[i], key);
+            lookup_note_due(room, ref, key->text);
         if (lookup_is_failure(out)) {
-            *out = lookup_failure(&room->value, map, map->sources[i]->name, out->status,
-                                  out->text);
+            *out = lookup_failure(&room->value, map, ref->name, out->status, out->text);
             return true;
         }
         if (out->status != ANSWER_FOUND)
@@ -108,17 +130,74 @@ static bool candidate_at_once(struct lookup_room *room, struct map *map, struct 
     return true;
 }
 
+/* All other candidates, made at once: finding an entry is waiting for memory twice, and so all
+ * wait together. */
+static size_t other_candidates(struct lookup_room *room, struct map *map,
+                               struct cache_key *keys)
+{
+    struct keywalk_candidate candidate;
+    size_t n = 0, i, j;
+
+    while (keywalk_next(room->walk, &candidate)) {
+        keys[n] = lookup_hashed(map, candidate.key);
+        for (j = 0; j < map->n_sources; j++) {
+            if (map->sources[j]->cache != NULL)
+                cache_fetch_place(map->cache, map->sources[j]->cache_id, &keys[n]);
+        }
+        n++;
+    }
+    for (i = 0; i < n; i++) {
+        for (j = 0; j < map->n_sources; j++) {
+            if (map->sources[j]->cache != NULL)
+                cache_fetch_entry(map->cache, map->sources[j]->cache_id, &keys[i]);
+        }
+    }
+    return n;
+}
+
+/* Where nothing is cached there is nothing to wait for, and each is made when it is needed. */
+static bool others_one_by_one(struct lookup_room *room, struct map *map, struct answer *out)
+{
+    struct keywalk_candidate candidate;
+
+    while (out->status == ANSWER_NOT_FOUND && keywalk_next(room->walk, &candidate)) {
+        const struct cache_key key = {candidate.key, 0};
+
+        if (!candidate_at_once(room, map, &key, out))
+            return false;
+    }
+    return true;
+}
+
+static bool others_at_once(struct lookup_room *room, struct map *map, struct answer *out)
+{
+    struct cache_key keys[KEYWALK_MAX_CANDIDATES];
+    size_t n, i;
+
+    if (map->cache == NULL)
+        return others_one_by_one(room, map, out);
+    n = other_candidates(room, map, keys);
+    for (i = 0; i < n && out->status == ANSWER_NOT_FOUND; i++) {
+        if (!candidate_at_once(room, map, &keys[i], out))
+            return false;
+    }
+    return true;
+}
+
 bool lookup_walk_at_once(struct lookup_room *room, struct map *map, struct slice key,
                          struct answer *out)
 {
     struct keywalk_candidate candidate;
+    struct cache_key first;
 
     *out = answer_not_found();
     room->n_due = room->n_counted = 0;
+    room->now_ms = loop_now_ms(room->loop);
     keywalk_start(room->walk, map->rules, map->search, map->idn, key);
-    while (out->status == ANSWER_NOT_FOUND && keywalk_next(room->walk, &candidate)) {
-        if (!candidate_at_once(room, map, candidate.key, out))
-            return false;
-    }
-    return true;
+    if (!keywalk_next(room->walk, &candidate))
+        return true;
+    first = lookup_hashed(map, candidate.key);
+    if (!candidate_at_once(room, map, &first, out))
+        return false;
+    return out->status != ANSWER_NOT_FOUND || others_at_once(room, map, out);
 }

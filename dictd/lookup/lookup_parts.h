@@ -25,6 +25,7 @@ struct lookup_room {
     struct buf value; /* of an answer given at once: united values, or a reason */
     struct due due[LOOKUP_DUE_MAX];
     size_t n_due;
+    uint64_t now_ms;  /* of the lookup at once */
     size_t n_counted; /* hits that walk_at_once used before it met what is not known */
 };
 
@@ -84,8 +85,15 @@ bool lookup_walk_at_once(struct lookup_room *room, struct map *map, struct slice
                          struct answer *out);
 
 /* What the cache or the source knows of one key. False: a turn of the loop is needed. */
-bool lookup_recall(struct lookup_room *room, struct map *map, struct source_ref *ref,
-                   struct slice key, struct known *out);
+bool lookup_recall(struct map *map, struct source_ref *ref, const struct cache_key *key,
+                   uint64_t now_ms, struct known *out);
+/* Counts what was used, for the map and the source. */
+void lookup_count_hit(struct map *map, struct source_ref *ref, const struct cache_hit *hit);
+
+static inline struct cache_key lookup_hashed(const struct map *map, struct slice key)
+{
+    return map->cache != NULL ? cache_key_of(map->cache, key) : (struct cache_key){key, 0};
+}
 
 static inline bool lookup_is_due(const struct known *known)
 {

@@ -76,19 +76,21 @@ void lookup_fill(struct lookup *lookup, size_t candidate, size_t source,
 bool lookup_know(struct lookup *lookup, size_t candidate, size_t source)
 {
     struct cell *cell = lookup_cell(lookup, candidate, source);
+    struct source_ref *ref = lookup->map->sources[source];
+    struct cache_key key;
     struct known known;
     uint64_t started_us;
 
     if (cell->state != CELL_UNKNOWN)
         return cell->state == CELL_KNOWN;
     started_us = lookup->trace.fn != NULL ? clock_monotonic_us() : 0;
-    if (!lookup_recall(lookup->room, lookup->map, lookup->map->sources[source],
-                       lookup_key(lookup, candidate), &known))
+    key = lookup_hashed(lookup->map, lookup_key(lookup, candidate));
+    if (!lookup_recall(lookup->map, ref, &key, loop_now_ms(lookup->room->loop), &known))
         return false;
     if (known.from == LOOKUP_FROM_CACHE && lookup->n_counted > 0)
         lookup->n_counted--;
     else if (known.from == LOOKUP_FROM_CACHE)
-        flights_count_hit(lookup->map->sources[source]->flights, lookup->map, &known.hit);
+        lookup_count_hit(lookup->map, ref, &known.hit);
     lookup_fill(lookup, candidate, source, &known, false,
                 lookup->trace.fn != NULL ? clock_monotonic_us() - started_us : 0);
     return true;
@@ -100,13 +102,13 @@ static bool use_stale(struct lookup *lookup, size_t candidate, size_t source)
     struct source_ref *ref = lookup->map->sources[source];
     struct known known = {.from = LOOKUP_FROM_CACHE};
 
-    if (ref->flights == NULL)
+    if (ref->cache == NULL)
         return false;
-    flights_recall(ref->flights, lookup->map, lookup_key(lookup, candidate),
-                   loop_now_ms(lookup->room->loop), &known.hit);
+    cache_get(ref->cache, ref->cache_id, &lookup->map->policy, lookup_key(lookup, candidate),
+              loop_now_ms(lookup->room->loop), &known.hit);
     if (known.hit.state == CACHE_MISS)
         return false;
-    flights_count_hit(ref->flights, lookup->map, &known.hit);
+    lookup_count_hit(lookup->map, ref, &known.hit);
     known.answer = known.hit.answer;
     lookup_fill(lookup, candidate, source, &known, false, 0);
     lookup_cell(lookup, candidate, source)->due = false;

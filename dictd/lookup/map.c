@@ -24,6 +24,8 @@ struct map *map_new(const struct map_options *options, const struct keywalk_rule
     map->sources = mem_array(n_sources, sizeof *map->sources);
     for (i = 0; i < n_sources; i++) {
         map->sources[i] = source_ref_ref(sources[i]);
+        if (sources[i]->cache != NULL)
+            map->cache = sources[i]->cache;
         if (sources[i]->flights != NULL)
             flights_serve_map(sources[i]->flights, map);
     }

@@ -54,6 +54,7 @@ struct map {
     const struct keywalk_rules *rules; /* borrowed; see map_new */
     struct source_ref **sources;       /* a reference to each */
     size_t n_sources;
+    struct cache *cache; /* that its sources share; NULL: all know at once, or none is kept */
 
     size_t in_flight; /* queries */
     struct map_stats stats;

@@ -10,9 +10,9 @@
 
 #include <stdint.h>
 
+#include "dictd/lookup/cache.h"
 #include "dictd/lookup/source.h"
 
-struct cache;
 struct flights;
 
 /* What the cache did for the keys of a map, or of a source. */
@@ -41,6 +41,8 @@ struct source_ref {
     char *name; /* "type:argument" */
     const struct source_type *type;
     struct flights *flights; /* NULL: the source always knows at once */
+    struct cache *cache;     /* of what flights brought; borrowed; NULL: nothing is kept */
+    cache_source_id cache_id;
     struct source_stats stats;
     uint64_t fingerprint; /* of its settings, for a cache that outlives the process; 0: none */
     unsigned refs;

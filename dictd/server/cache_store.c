@@ -111,7 +111,7 @@ static void begin_image(struct saving *saving, const struct site *site)
 
         if (ref->flights == NULL)
             continue;
-        id = flights_cache_id(ref->flights);
+        id = ref->cache_id;
         if (id >= saving->n_index) {
             saving->index_of =
                 mem_realloc(saving->index_of, (id + 1) * sizeof *saving->index_of);
@@ -381,7 +381,7 @@ static void on_image_source(void *ctx, size_t index, const struct cache_image_so
             is->fingerprint != ref->fingerprint)
             continue;
         loading->is_known[index] = true;
-        loading->ids[index] = flights_cache_id(ref->flights);
+        loading->ids[index] = ref->cache_id;
     }
 }
 
