@@ -162,15 +162,14 @@ static bool is_protected(struct slice localpart, const char *delimiters,
 size_t address_user_len(struct slice localpart, const char *delimiters,
                         bool owner_request_special)
 {
-    bool ends_user[UCHAR_MAX + 1] = {false};
-    size_t len = 0;
+    size_t len = localpart.len;
+    const char *d, *at;
 
-    if (*delimiters == '\0')
-        return localpart.len;
-    for (const char *d = delimiters; *d != '\0'; d++)
-        ends_user[(unsigned char)(*d >= 'A' && *d <= 'Z' ? *d | 0x20 : *d)] = true;
-    while (len < localpart.len && !ends_user[(unsigned char)localpart.ptr[len]])
-        len++;
+    for (d = delimiters; *d != '\0' && len > 0; d++) {
+        at = memchr(localpart.ptr, *d >= 'A' && *d <= 'Z' ? *d | 0x20 : *d, len);
+        if (at != NULL)
+            len = (size_t)(at - localpart.ptr);
+    }
     if (len == 0 || len == localpart.len ||
         is_protected(localpart, delimiters, owner_request_special))
         return localpart.len;

@@ -258,14 +258,43 @@ struct cache {
     struct cache_stats stats; /* the counters only */
 };
 
-/* True when the entry may be given out at all: cache_sources.c. */
-bool cache_source_vouches(const struct cache *cache, const struct cache_entry *entry);
+/* True when the entry may be given out at all. */
+static inline bool cache_source_vouches(const struct cache *cache,
+                                        const struct cache_entry *entry)
+{
+    const struct cache_source *source = &cache->sources[entry->source];
+    uint64_t learned = cache_entry_learned(entry);
+
+    return source->in_use && learned >= source->valid_from &&
+           (!(entry->flags & CACHE_FLAG_NEGATIVE) || learned >= source->absent_from);
+}
+
 /* How long ago the entry was known to be true, and whether the feed's ttl goes for it. */
-uint64_t cache_source_age(const struct cache *cache, const struct cache_entry *entry,
-                          uint64_t now, bool *by_feed);
+static inline uint64_t cache_source_age(const struct cache *cache,
+                                        const struct cache_entry *entry, uint64_t now,
+                                        bool *by_feed)
+{
+    const struct cache_source *source = &cache->sources[entry->source];
+    uint64_t since = cache_entry_learned(entry);
+
+    *by_feed = source->feed_ready && since >= source->feed_from;
+    if (!source->feed_ready && since >= source->feed_from && since < source->feed_to)
+        since = source->feed_to; /* true until then, or the feed would have said so */
+    return now > since ? now - since : 0;
+}
+
 /* True when the entry can still be of use to a map. */
-bool cache_source_wants(const struct cache *cache, const struct cache_entry *entry,
-                        uint64_t now);
+static inline bool cache_source_wants(const struct cache *cache,
+                                      const struct cache_entry *entry, uint64_t now)
+{
+    const struct cache_source *source = &cache->sources[entry->source];
+    bool by_feed;
+    uint64_t age = cache_source_age(cache, entry, now, &by_feed);
+
+    return cache_source_vouches(cache, entry) &&
+           age <=
+               (entry->flags & CACHE_FLAG_NEGATIVE ? source->negative_ms : source->positive_ms);
+}
 
 /* Frees memory until that many bytes more fit, for a segment of presences or absences and for
  * the table: cache_evict.c. False: they cannot. */

@@ -93,36 +93,3 @@ uint64_t cache_invalidations(const struct cache *cache)
 {
     return cache->invalidations;
 }
-
-bool cache_source_vouches(const struct cache *cache, const struct cache_entry *entry)
-{
-    const struct cache_source *source = &cache->sources[entry->source];
-    uint64_t learned = cache_entry_learned(entry);
-
-    return source->in_use && learned >= source->valid_from &&
-           (!(entry->flags & CACHE_FLAG_NEGATIVE) || learned >= source->absent_from);
-}
-
-uint64_t cache_source_age(const struct cache *cache, const struct cache_entry *entry,
-                          uint64_t now, bool *by_feed)
-{
-    const struct cache_source *source = &cache->sources[entry->source];
-    uint64_t since = cache_entry_learned(entry);
-
-    *by_feed = source->feed_ready && since >= source->feed_from;
-    if (!source->feed_ready && since >= source->feed_from && since < source->feed_to)
-        since = source->feed_to; /* true until then, or the feed would have said so */
-    return now > since ? now - since : 0;
-}
-
-bool cache_source_wants(const struct cache *cache, const struct cache_entry *entry,
-                        uint64_t now)
-{
-    const struct cache_source *source = &cache->sources[entry->source];
-    bool by_feed;
-    uint64_t age = cache_source_age(cache, entry, now, &by_feed);
-
-    return cache_source_vouches(cache, entry) &&
-           age <=
-               (entry->flags & CACHE_FLAG_NEGATIVE ? source->negative_ms : source->positive_ms);
-}

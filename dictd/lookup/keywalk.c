@@ -39,6 +39,16 @@ static const struct plan {
     {AT_DOMAIN, NO_QUOTING, OTHER, KEYWALK_AT_DOMAIN},
 };
 
+/* The same for most addresses: no part of them needs quotes, and no domain has another form.
+ * All candidates are then pieces of the key. */
+static const struct plan plain_plans[] = {
+    {NOEXT, NO_QUOTING, OWN, KEYWALK_NOEXT},
+    {LOCALPART, NO_QUOTING, OWN, KEYWALK_LOCALPART_IF_LOCAL},
+    {LOCALPART_NOEXT, NO_QUOTING, OWN, KEYWALK_NOEXT},
+    {AT_DOMAIN, NO_QUOTING, OWN, KEYWALK_AT_DOMAIN},
+};
+enum { PLAIN_PLANS = sizeof plain_plans / sizeof *plain_plans };
+
 /* How far the walk is. */
 enum stage {
     LITERAL, /* the key as it came is next */
@@ -69,7 +79,8 @@ struct keywalk {
     enum known is_local;
     enum known has_other;
 
-    size_t next; /* of plans, once the stage is APART */
+    const struct plan *plans; /* once the stage is APART */
+    size_t n_plans, next;
     size_t n_given;
     struct slice given[KEYWALK_MAX_CANDIDATES];
     struct buf made[KEYWALK_MAX_CANDIDATES]; /* of their own, so that none moves another */
@@ -78,7 +89,7 @@ struct keywalk {
 static void end(struct keywalk *walk)
 {
     walk->stage = APART;
-    walk->next = KEYWALK_MAX_CANDIDATES;
+    walk->n_plans = walk->next = 0;
 }
 
 struct keywalk *keywalk_new(void)
@@ -131,20 +142,35 @@ void keywalk_start(struct keywalk *walk, const struct keywalk_rules *rules, unsi
 
 /* -------------------------------------------------------- found on demand */
 
+static bool has_extension(struct keywalk *walk);
+
+/* An extension that is cut off may leave a dot at the end, which needs quotes. */
+static bool cut_leaves_dot(struct keywalk *walk)
+{
+    return has_extension(walk) && walk->address.ptr[walk->user_len - 1] == '.';
+}
+
 /* The internal form of the folded key, and in which form the key came. */
 static void take_apart(struct keywalk *walk)
 {
     struct slice key = buf_slice(&walk->folded);
 
     walk->stage = APART;
+    walk->plans = plans;
+    walk->n_plans = KEYWALK_MAX_CANDIDATES;
     walk->next = 0;
     walk->has_extension = walk->is_local = walk->has_other = UNKNOWN;
     walk->address = key;
     walk->at = address_last_at(key);
     walk->came_as = EXTERNAL;
     walk->forms_are_same = address_is_dot_string(slice_of(key.ptr, walk->at));
-    if (walk->forms_are_same)
+    if (walk->forms_are_same) {
+        if (!walk->idn && !cut_leaves_dot(walk)) {
+            walk->plans = plain_plans;
+            walk->n_plans = PLAIN_PLANS;
+        }
         return;
+    }
     buf_clear(&walk->unquoted);
     if (address_from_external(&walk->unquoted, &walk->scratch, key)) {
         walk->address = buf_slice(&walk->unquoted);
@@ -229,13 +255,12 @@ static bool is_wanted(struct keywalk *walk, const struct plan *plan)
     return wanted && (plan->domain == OWN || has_other_domain(walk));
 }
 
-/* Appends the part in front of the @ that this candidate has. */
-static void add_user(const struct keywalk *walk, struct buf *out, enum subject subject)
+/* How much of the address this candidate has in front of the @. */
+static size_t user_len(const struct keywalk *walk, enum subject subject)
 {
-    if (subject == NOEXT || subject == LOCALPART_NOEXT)
-        buf_add(out, walk->address.ptr, walk->user_len);
-    else if (subject != AT_DOMAIN)
-        buf_add(out, walk->address.ptr, walk->at);
+    if (subject == AT_DOMAIN)
+        return 0;
+    return subject == NOEXT || subject == LOCALPART_NOEXT ? walk->user_len : walk->at;
 }
 
 static void add_at_domain(const struct keywalk *walk, struct buf *out, enum domain domain)
@@ -244,15 +269,36 @@ static void add_at_domain(const struct keywalk *walk, struct buf *out, enum doma
     buf_add_slice(out, domain == OTHER ? buf_slice(&walk->other) : own_domain(walk));
 }
 
-static struct slice make(struct keywalk *walk, const struct plan *plan)
+static bool is_alone(const struct plan *plan)
 {
-    bool alone = plan->subject == LOCALPART || plan->subject == LOCALPART_NOEXT;
+    return plan->subject == LOCALPART || plan->subject == LOCALPART_NOEXT;
+}
+
+static struct slice make_plain(struct keywalk *walk, const struct plan *plan)
+{
+    struct buf *made = &walk->made[walk->n_given];
+    size_t len = user_len(walk, plan->subject);
+    size_t rest = is_alone(plan) ? 0 : walk->address.len - walk->at;
+    char *to;
+
+    buf_clear(made);
+    to = buf_reserve(made, len + rest + 1);
+    memcpy(to, walk->address.ptr, len);
+    memcpy(to + len, walk->address.ptr + walk->at, rest);
+    to[len + rest] = '\0';
+    made->len = len + rest;
+    return buf_slice(made);
+}
+
+static struct slice make_quoted(struct keywalk *walk, const struct plan *plan)
+{
+    bool alone = is_alone(plan);
     struct buf *made = &walk->made[walk->n_given];
     struct buf *internal = plan->form == EXTERNAL ? &walk->scratch : made;
 
     buf_clear(made);
     buf_clear(internal);
-    add_user(walk, internal, plan->subject);
+    buf_add(internal, walk->address.ptr, user_len(walk, plan->subject));
     if (!alone && has_domain(walk))
         add_at_domain(walk, internal, plan->domain);
     if (plan->form == EXTERNAL) {
@@ -264,6 +310,11 @@ static struct slice make(struct keywalk *walk, const struct plan *plan)
     }
     buf_str(made); /* the NUL behind */
     return buf_slice(made);
+}
+
+static struct slice make(struct keywalk *walk, const struct plan *plan)
+{
+    return walk->plans == plain_plans ? make_plain(walk, plan) : make_quoted(walk, plan);
 }
 
 static bool was_given(const struct keywalk *walk, struct slice key)
@@ -291,8 +342,8 @@ static __attribute__((noinline)) bool next_by_plan(struct keywalk *walk,
 {
     if (walk->stage == WHOLE)
         take_apart(walk);
-    while (walk->next < KEYWALK_MAX_CANDIDATES) {
-        const struct plan *plan = &plans[walk->next++];
+    while (walk->next < walk->n_plans) {
+        const struct plan *plan = &walk->plans[walk->next++];
 
         if (is_wanted(walk, plan) && give(walk, make(walk, plan), plan->step, out))
             return true;

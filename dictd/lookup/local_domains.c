@@ -8,10 +8,16 @@
 #include <netinet/in.h>
 
 #include "dictd/base/buf.h"
+#include "dictd/base/hash.h"
 #include "dictd/base/mem.h"
 #include "dictd/lookup/address.h"
 #include "dictd/lookup/fold.h"
 
+/* Names are looked for in every walk. The names that are here come from the configuration, so
+ * the seed need not be a secret. */
+#define HASH_FUNCTION(key, len, hash)                                                          \
+    ((hash) = (unsigned)hash_bytes((struct hash_seed){1, UINT64_C(0x9e3779b97f4a7c15)},        \
+                                   slice_of((const char *)(key), (len))))
 #define uthash_malloc(size) mem_alloc(size)
 #include <uthash.h>
 
@@ -169,13 +175,6 @@ static bool address_is_local(const struct address *address)
     return address->is_interface || address->listed == VERDICT_YES;
 }
 
-static bool name_is_listed(const struct local_domains *local, struct slice domain)
-{
-    const struct name *name = find_name(local, domain);
-
-    return name != NULL && name->listed == VERDICT_YES;
-}
-
 static bool literal_is_local(const struct local_domains *local, struct slice domain)
 {
     struct address_literal literal;
@@ -196,11 +195,13 @@ bool local_domains_match(const struct local_domains *local, struct slice domain)
     name = find_name(local, domain);
     if (name != NULL && name->is_origin)
         return true;
-    if (domain.ptr[domain.len - 1] == '.')
+    if (domain.ptr[domain.len - 1] == '.') {
         domain.len--;
-    if (domain.len == 0 || domain.ptr[domain.len - 1] == '.')
-        return false;
-    return name_is_listed(local, domain) ||
+        if (domain.len == 0 || domain.ptr[domain.len - 1] == '.')
+            return false;
+        name = find_name(local, domain);
+    }
+    return (name != NULL && name->listed == VERDICT_YES) ||
            (domain.ptr[0] == '[' && literal_is_local(local, domain));
 }
 
