@@ -13,6 +13,8 @@
 struct loop {
     struct event_base *base;
     uint64_t now_ms;
+    bool now_is_old; /* a turn has begun since */
+    bool stopped;
 };
 
 struct loop_io {
@@ -65,11 +67,17 @@ void loop_free(struct loop *loop)
 
 void loop_run(struct loop *loop)
 {
-    event_base_dispatch(loop->base);
+    loop->stopped = false;
+    while (!loop->stopped) {
+        loop->now_is_old = true;
+        if (event_base_loop(loop->base, EVLOOP_ONCE) != 0)
+            return; /* nothing left to wait for */
+    }
 }
 
 void loop_stop(struct loop *loop)
 {
+    loop->stopped = true;
     event_base_loopbreak(loop->base);
 }
 
@@ -83,11 +91,13 @@ uint64_t loop_now_ms(const struct loop *loop)
     return loop->now_ms;
 }
 
-/* The clock of a turn is read by the callbacks of that turn: a vDSO call, tens of
- * nanoseconds, and never older than the work that is done with it. */
+/* The first callback of a turn reads the clock for all of them. */
 static void tick(struct loop *loop)
 {
+    if (!loop->now_is_old)
+        return;
     loop->now_ms = clock_monotonic_ms();
+    loop->now_is_old = false;
 }
 
 static void on_io(evutil_socket_t fd, short what, void *arg)

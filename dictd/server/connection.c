@@ -137,8 +137,11 @@ const struct connection_stats *connections_stats(const struct connections *set)
 static void touch(struct connection *connection)
 {
     struct connections *set = connection->set;
+    uint64_t now_ms = loop_now_ms(set->loop);
 
-    connection->active_ms = loop_now_ms(set->loop);
+    if (connection->active_ms == now_ms)
+        return; /* it is among the last ones already */
+    connection->active_ms = now_ms;
     TAILQ_REMOVE(&set->all, connection, by_activity);
     TAILQ_INSERT_TAIL(&set->all, connection, by_activity);
 }
@@ -257,8 +260,8 @@ static size_t feed(struct connection *connection, char *bytes, size_t len)
         connection->ended = true;
         return len;
     }
-    connection->held_up = used < len && (over_high_water(connection) ||
-                                         set->ops->busy(connection->session));
+    connection->held_up =
+        used < len && (over_high_water(connection) || set->ops->busy(connection->session));
     return used;
 }
 
