@@ -130,33 +130,9 @@ static bool candidate_at_once(struct lookup_room *room, struct map *map,
     return true;
 }
 
-/* All other candidates, made at once: finding an entry is waiting for memory twice, and so all
- * wait together. */
-static size_t other_candidates(struct lookup_room *room, struct map *map,
-                               struct cache_key *keys)
-{
-    struct keywalk_candidate candidate;
-    size_t n = 0, i, j;
-
-    while (keywalk_next(room->walk, &candidate)) {
-        keys[n] = lookup_hashed(map, candidate.key);
-        for (j = 0; j < map->n_sources; j++) {
-            if (map->sources[j]->cache != NULL)
-                cache_fetch_place(map->cache, map->sources[j]->cache_id, &keys[n]);
-        }
-        n++;
-    }
-    for (i = 0; i < n; i++) {
-        for (j = 0; j < map->n_sources; j++) {
-            if (map->sources[j]->cache != NULL)
-                cache_fetch_entry(map->cache, map->sources[j]->cache_id, &keys[i]);
-        }
-    }
-    return n;
-}
-
-/* Where nothing is cached there is nothing to wait for, and each is made when it is needed. */
-static bool others_one_by_one(struct lookup_room *room, struct map *map, struct answer *out)
+/* Where nothing is cached there is nothing to wait for: each candidate is made when it is
+ * needed. */
+static bool walk_one_by_one(struct lookup_room *room, struct map *map, struct answer *out)
 {
     struct keywalk_candidate candidate;
 
@@ -169,35 +145,78 @@ static bool others_one_by_one(struct lookup_room *room, struct map *map, struct 
     return true;
 }
 
-static bool others_at_once(struct lookup_room *room, struct map *map, struct answer *out)
+typedef void fetch_fn(const struct cache *cache, cache_source_id source,
+                      const struct cache_key *key);
+
+static void fetch(const struct map *map, const struct cache_key *key, fetch_fn *fn)
+{
+    size_t i;
+
+    for (i = 0; i < map->n_sources; i++) {
+        if (map->sources[i]->cache != NULL)
+            fn(map->cache, map->sources[i]->cache_id, key);
+    }
+}
+
+/* The same; but to find an entry is to wait for memory twice, for its place and for itself, and
+ * here they all wait together. *used: how many it took. */
+static bool walk_together(struct lookup_room *room, struct map *map, struct answer *out,
+                          size_t *used)
 {
     struct cache_key keys[KEYWALK_MAX_CANDIDATES];
-    size_t n, i;
+    struct keywalk_candidate candidate;
+    size_t n = 0, i;
 
-    if (map->cache == NULL)
-        return others_one_by_one(room, map, out);
-    n = other_candidates(room, map, keys);
+    while (keywalk_next(room->walk, &candidate)) {
+        keys[n] = lookup_hashed(map, candidate.key);
+        fetch(map, &keys[n++], cache_fetch_place);
+    }
+    for (i = 0; i < n; i++)
+        fetch(map, &keys[i], cache_fetch_entry);
     for (i = 0; i < n && out->status == ANSWER_NOT_FOUND; i++) {
+        *used = i + 1;
         if (!candidate_at_once(room, map, &keys[i], out))
             return false;
     }
     return true;
 }
 
+static bool first_at_once(struct lookup_room *room, struct map *map, struct answer *out)
+{
+    struct keywalk_candidate candidate;
+    struct cache_key key;
+
+    if (!keywalk_next(room->walk, &candidate))
+        return true;
+    key = lookup_hashed(map, candidate.key);
+    return candidate_at_once(room, map, &key, out);
+}
+
+/* The first candidate alone, if that was enough the last time. */
+static bool walk_cached(struct lookup_room *room, struct map *map, struct answer *out)
+{
+    size_t used = 0;
+    bool known;
+
+    if (map->walks_on) {
+        known = walk_together(room, map, out, &used);
+        map->walks_on = used > 1;
+        return known;
+    }
+    if (!first_at_once(room, map, out))
+        return false;
+    if (out->status != ANSWER_NOT_FOUND)
+        return true;
+    map->walks_on = true;
+    return walk_together(room, map, out, &used);
+}
+
 bool lookup_walk_at_once(struct lookup_room *room, struct map *map, struct slice key,
                          struct answer *out)
 {
-    struct keywalk_candidate candidate;
-    struct cache_key first;
-
     *out = answer_not_found();
     room->n_due = room->n_counted = 0;
     room->now_ms = loop_now_ms(room->loop);
     keywalk_start(room->walk, map->rules, map->search, map->idn, key);
-    if (!keywalk_next(room->walk, &candidate))
-        return true;
-    first = lookup_hashed(map, candidate.key);
-    if (!candidate_at_once(room, map, &first, out))
-        return false;
-    return out->status != ANSWER_NOT_FOUND || others_at_once(room, map, out);
+    return map->cache != NULL ? walk_cached(room, map, out) : walk_one_by_one(room, map, out);
 }

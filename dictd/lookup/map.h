@@ -57,6 +57,7 @@ struct map {
     struct cache *cache; /* that its sources share; NULL: all know at once, or none is kept */
 
     size_t in_flight; /* queries */
+    bool walks_on;    /* the last walk did not end with its first candidate */
     struct map_stats stats;
     unsigned refs;
     void (*on_free)(void *ctx); /* lets go of what rules belong to */
