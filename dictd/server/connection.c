@@ -9,6 +9,7 @@
 #include "dictd/server/connection.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
@@ -291,6 +292,15 @@ static void feed_fresh(struct connection *connection, char *bytes, size_t len)
     set_partial(connection, used < len, true);
 }
 
+/* After the end of what it sends: has it gone altogether? A UNIX socket hangs up when the other
+ * side has closed it, and does not when that has only shut down sending. TCP does not tell. */
+static bool has_hung_up(int fd)
+{
+    struct pollfd look = {.fd = fd};
+
+    return poll(&look, 1, 0) > 0 && (look.revents & (POLLHUP | POLLERR)) != 0;
+}
+
 /* Once per readiness. False: the client is gone. */
 static bool take_input(struct connection *connection)
 {
@@ -304,7 +314,7 @@ static bool take_input(struct connection *connection)
         return errno == EAGAIN || errno == EWOULDBLOCK;
     if (n == 0) {
         connection->ended = true;
-        return true;
+        return !has_hung_up(connection->fd);
     }
     touch(connection);
     if (connection->in.len == 0) {

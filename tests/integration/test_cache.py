@@ -11,7 +11,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import BUILD, SETTLED, Daemon, until  # noqa: E402
+from daemon import BUILD, SETTLED, Daemon, request, until  # noqa: E402
 from pg import Postgres  # noqa: E402
 
 
@@ -123,6 +123,64 @@ class Running(Cached):
             until(lambda: d.ask("m", "nobody-here@example.net") == "NOTFOUND ", "back", 10)
             use, _ = self.stats(d)
             self.assertGreater(use["stale"], 0)
+
+
+class Leaving(Cached):
+    """Clients that go while PostgreSQL is silent: a place is free again as soon as nobody waits,
+    and not only when query_timeout (5 s) ends the lookup."""
+
+    N = 200
+    SOON_S = 3
+
+    def setUp(self):
+        self.d = self.daemon("m_timeout = 40s\n")
+        self.assertEqual(self.d.ask("m", "gregory@example.net"), "OK gregory")
+        self.pg.freeze()
+        self.addCleanup(self.pg.thaw)
+
+    def in_flight(self):
+        return json.loads(self.d.ctl("--json", "status")[1])["maps"][0]["in_flight"]
+
+    def asking(self, n, where=None):
+        clients = [self.d.client(where) for _ in range(n)]
+        for i, client in enumerate(clients):
+            self.addCleanup(client.close)
+            client.send(request("m", "user%d@example.net" % i))
+        until(lambda: self.in_flight() == n, "%d lookups are under way" % n)
+        return clients
+
+    def test_closed(self):
+        clients = self.asking(self.N)
+        for client in clients[1:]:
+            client.close()
+        until(lambda: self.in_flight() == 1, "the others' places are free", self.SOON_S)
+        self.assertEqual(self.stats(self.d)[0]["missed"], self.N + 1)
+        self.pg.thaw()
+        self.assertEqual(clients[0].read(), "NOTFOUND ")
+
+    def test_only_done_sending(self):
+        clients = self.asking(20)
+        for client in clients:
+            client.finish()
+        time.sleep(0.5)
+        self.assertEqual(self.in_flight(), 20)
+        self.pg.thaw()
+        for client in clients:
+            self.assertEqual(client.read(), "NOTFOUND ")
+            self.assertEqual(client.wait_closed(), b"")
+
+    def test_shared(self):
+        """Two ask the same: the one that stays is answered, the last one takes the query along."""
+        one, other = self.d.client(), self.d.client()
+        for client in (one, other):
+            self.addCleanup(client.close)
+            client.send(request("m", "root@example.net"))
+        until(lambda: self.stats(self.d)[0]["coalesced"] == 1, "the second one has joined")
+        one.close()
+        time.sleep(0.3)
+        self.assertEqual(self.in_flight(), 1)
+        other.close()
+        until(lambda: self.in_flight() == 0, "the place is free", self.SOON_S)
 
 
 class Restarted(Cached):
