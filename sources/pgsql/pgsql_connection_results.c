@@ -138,6 +138,23 @@ static void take_array(struct pgsql_connection *connection, struct pgsql_batch *
     }
 }
 
+/* With the batch's last answer in, before its sync: what a server says that is going (one that
+ * is killed behind pgbouncer, so it says so twice), or one that is out of step. */
+static void take_stray(struct pgsql_connection *connection, enum backend_fault fault,
+                       const PGresult *result)
+{
+    struct buf why = {NULL, 0, 0};
+
+    if (fault == BACKEND_FAULT_NONE)
+        buf_add_str(&why, "the server answers what nobody asked");
+    else if (is_lost(fault, result))
+        pgsql_error_connection(&why, connection->pg);
+    else
+        pgsql_error_describe(&why, result, false);
+    pgsql_connection_close_with(connection, BACKEND_FAULT_CONNECTION, buf_str(&why));
+    buf_fini(&why);
+}
+
 static void take_answer(struct pgsql_connection *connection, const PGresult *result)
 {
     struct pgsql_batch *batch = STAILQ_FIRST(&connection->batches);
@@ -150,8 +167,7 @@ static void take_answer(struct pgsql_connection *connection, const PGresult *res
     } else if (batch->kind == BATCH_PREPARE_ARRAY) {
         connection->sender.has_array = fault == BACKEND_FAULT_NONE;
     } else if (TAILQ_EMPTY(&batch->executions)) {
-        pgsql_connection_close_with(connection, BACKEND_FAULT_CONNECTION,
-                                    "the server answers what nobody asked");
+        take_stray(connection, fault, result);
     } else if (fault != BACKEND_FAULT_NONE) {
         if (batch->kind == BATCH_ARRAY)
             take_array_fault(connection, batch, fault, result);

@@ -13,6 +13,10 @@ from daemon import free_port
 from pg import DATABASE, PASSWORD, ROLE
 
 
+FIELDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+DYING = b"E" + struct.pack("!I", 4 + len(FIELDS)) + FIELDS
+
+
 class Link:
     """One connection through the proxy."""
 
@@ -54,6 +58,9 @@ class Link:
             message, self.pending = self.pending[:size], self.pending[size:]
             if self.proxy.silent:
                 continue
+            if message[:1] == b"Z" and self.ready + 1 == self.proxy.dies_before:
+                self.client.sendall(DYING)
+                return False
             self.client.sendall(message)
             self.ready += message[:1] == b"Z"
             if self.ready == self.proxy.closes_after:
@@ -73,12 +80,14 @@ class Link:
 
 class Proxy:
     """closes_after: a connection is closed behind that many ReadyForQuery; the first one ends
-    the log-in. silent: what the server says does not arrive."""
+    the log-in. dies_before: in the place of that one it says that it is being ended, and is.
+    silent: what the server says does not arrive."""
 
     def __init__(self, server_port, listens=True):
         self.server_port = server_port
         self.port = free_port()
         self.closes_after = None
+        self.dies_before = None
         self.silent = False
         self.links = []
         self.listener = None

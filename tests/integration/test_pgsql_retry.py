@@ -203,6 +203,25 @@ class OneConnection(PgCase):
                     self.temp(client.read(), "22012")
             self.assertLess(self.sent() - before, 120 * 500)
 
+    def test_killed_between_answer_and_sync(self):
+        """The answers are good; those behind them are asked again; and the log has the server's
+        own words."""
+        for prepare, ready in (("no", 3), ("yes", 4)):
+            d = self.serve_one(SLOW.replace("0.3", "0.01"), prepare=prepare)
+            self.proxy.dies_before = ready
+            with d.client() as client:
+                for _ in range(20):
+                    client.send(request("m", "root@example.net") + b"".join(
+                        request("m", "gregory@example.net" if i % 2 else "x%d@x" % i)
+                        for i in range(10)))
+                    self.assertEqual(client.read(), "OK root")
+                    for i in range(10):
+                        self.assertEqual(client.read(), "OK gregory" if i % 2 else "NOTFOUND ")
+            self.assertGreater(len(self.proxy.links), 5)
+            self.assertIn("terminating connection due to administrator command", d.log())
+            self.assertNotIn("nobody asked", d.log())
+            d.close()
+
     def leave(self, d, keys, pause_s):
         """A client that asks and is gone before it is answered. One that only ends what it has
         to say gets its answers."""
