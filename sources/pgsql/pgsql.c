@@ -8,6 +8,7 @@
 #include "sources/backend/backend_source.h"
 #include "sources/pgsql/pgsql_config.h"
 #include "sources/pgsql/pgsql_connection.h"
+#include "sources/pgsql/pgsql_silent.h"
 #include "sources/pgsql/pgsql_target.h"
 
 /* Beside a config while it is at work. */
@@ -15,6 +16,7 @@ struct pgsql_state {
     const struct source_env *env;
     const char *name; /* of the source */
     const struct pgsql_config *config;
+    struct pgsql_silent *silent; /* of each host */
     bool said_unbound;
     bool unprepared; /* prepared statements do not last here, or are not wanted */
 };
@@ -90,9 +92,9 @@ static struct backend_connection *on_connect(void *ctx, size_t host,
                                              void *ctx_of_events)
 {
     const struct pgsql_state *state = ctx;
-    const struct pgsql_where where =
-        pgsql_config_where(state->config, &state->config->hosts[host]);
+    struct pgsql_where where = pgsql_config_where(state->config, &state->config->hosts[host]);
 
+    where.silent = &state->silent[host];
     return pgsql_connection_new(state->env->loop, state->env->workers, state->config, &where,
                                 state->unprepared ? PGSQL_MODE_BOUND : PGSQL_MODE_PREPARED,
                                 connect_timeout_ms, events, ctx_of_events);
@@ -135,12 +137,18 @@ static void *state_open(const struct source_env *env, const char *name, const vo
     state->env = env;
     state->name = name;
     state->config = config;
+    state->silent = mem_array(state->config->n_hosts, sizeof *state->silent);
     state->unprepared = !state->config->prepare;
     return state;
 }
 
-static void state_close(void *state)
+static void state_close(void *closed)
 {
+    struct pgsql_state *state = closed;
+
+    for (size_t i = 0; i < state->config->n_hosts; i++)
+        pgsql_silent_fini(&state->silent[i]);
+    free(state->silent);
     free(state);
 }
 

@@ -66,8 +66,8 @@ enum { PGSQL_CONNECTIONS_MAX = 64 };
 
 /* NULL with `FILE:LINE: ...` lines in err. */
 struct pgsql_config *pgsql_config_load(const char *path, struct buf *err);
-/* Only hosts, user, password, dbname and encoding: all that an administrator's connection needs.
- * The file may have no query. */
+/* Only hosts, user, password, dbname and encoding: all that an administrator's connection
+ * needs. The file may have no query. */
 struct pgsql_config *pgsql_config_load_servers(const char *path, struct buf *err);
 /* From text in memory, without the check of the file's mode. path is for messages. */
 struct pgsql_config *pgsql_config_parse(const char *path, struct slice text, struct buf *err);

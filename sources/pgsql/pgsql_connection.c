@@ -6,6 +6,7 @@
 #include "dictd/base/mem.h"
 #include "sources/pgsql/pgsql_connection_parts.h"
 #include "sources/pgsql/pgsql_error.h"
+#include "sources/pgsql/pgsql_silent.h"
 
 enum {
     BATCHES_MAX = 2,        /* one that the server works at, one on its way */
@@ -360,6 +361,7 @@ static void on_late(struct pgsql_connection *connection)
         return;
     }
     connection->base.was_slow = true;
+    pgsql_silent_note(connection->silent, connection->pg, loop_now_ms(connection->loop));
     pgsql_connection_close_with(connection, BACKEND_FAULT_TIMEOUT,
                                 "the server does not answer");
 }
@@ -412,6 +414,7 @@ pgsql_connection_new(struct loop *loop, struct worker_pool *workers,
     connection->base.ctx = ctx;
     connection->loop = loop;
     connection->config = config;
+    connection->silent = where->silent;
     pgsql_sender_init(&connection->sender, config, mode);
     STAILQ_INIT(&connection->batches);
     connection->timer = loop_timer_new(loop, on_timer, connection);

@@ -26,6 +26,7 @@ struct pgsql_connection {
     struct backend_connection base; /* must be first: the pool gets a pointer to it */
     struct loop *loop;
     const struct pgsql_config *config;
+    struct pgsql_silent *silent; /* as in pgsql_where */
     struct pgsql_dial *dial;
     PGconn *pg;
     struct pgsql_sender sender;

@@ -5,6 +5,7 @@
 
 #include "dictd/base/mem.h"
 #include "sources/pgsql/pgsql_error.h"
+#include "sources/pgsql/pgsql_silent.h"
 
 /* What a worker takes along; the dial may be gone when it comes back. */
 struct names_job {
@@ -47,6 +48,7 @@ static void where_copy(struct pgsql_where *to, const struct pgsql_where *from)
         .password = copy(from->password),
         .dbname = copy(from->dbname),
         .encoding = copy(from->encoding),
+        .silent = from->silent,
     };
 }
 
@@ -127,6 +129,7 @@ static void poll_step(struct pgsql_dial *dial, PostgresPollingStatusType status)
 {
     switch (status) {
     case PGRES_POLLING_OK:
+        pgsql_silent_forget(dial->where.silent, dial->connection);
         if (PQsetnonblocking(dial->connection, 1) != 0)
             attempt_failed(dial);
         else
@@ -177,6 +180,12 @@ static uint64_t attempt_limit_ms(const struct pgsql_dial *dial,
     if (target->connect_timeout_ms > 0)
         return target->connect_timeout_ms;
     return dial->targets.n > 1 ? dial->timeout_ms / 2 : dial->timeout_ms;
+}
+
+static void first_target(struct pgsql_dial *dial)
+{
+    pgsql_silent_put_last(dial->where.silent, &dial->targets, loop_now_ms(dial->loop));
+    next_target(dial);
 }
 
 static void next_target(struct pgsql_dial *dial)
@@ -234,7 +243,7 @@ static void job_done(void *arg)
     if (job->outcome != PGSQL_TARGETS_FOUND)
         note_failure(dial, buf_str(&job->why));
     job_free(job);
-    next_target(dial);
+    first_target(dial);
 }
 
 static void look_up_names(struct pgsql_dial *dial)
@@ -262,7 +271,7 @@ static void on_start(struct pgsql_dial *dial)
         finish(dial, NULL);
         break;
     case PGSQL_TARGETS_FOUND:
-        next_target(dial);
+        first_target(dial);
         break;
     }
     buf_fini(&why);
@@ -286,6 +295,7 @@ static void on_timer(void *ctx)
         return;
     }
     note_failure(dial, "it does not answer");
+    pgsql_silent_note(dial->where.silent, dial->connection, loop_now_ms(dial->loop));
     drop_attempt(dial);
     next_target(dial);
 }

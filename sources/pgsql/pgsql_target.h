@@ -25,6 +25,8 @@
 
 #include "dictd/base/buf.h"
 
+struct pgsql_silent;
+
 /* One element of `hosts` and what goes with it. Borrowed strings; "" or NULL: not given. */
 struct pgsql_where {
     const char *uri; /* NULL: host and port, as for PQsetdbLogin */
@@ -32,6 +34,7 @@ struct pgsql_where {
     const char *port;
     const char *user, *password, *dbname; /* not for a URI */
     const char *encoding;
+    struct pgsql_silent *silent; /* kept between connections; NULL: it is not */
 };
 
 struct pgsql_target {

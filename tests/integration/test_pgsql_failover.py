@@ -6,6 +6,7 @@ its own, or a hit for an address that does not exist. TEMP is allowed for as
 long as the gap lasts, which is measured and bounded.
 """
 
+import os
 import signal
 import threading
 import time
@@ -178,6 +179,23 @@ class PrimaryFails(Cluster):
 
     def test_one_uri(self):
         self.goes_on(self.both())
+
+    def test_silent_address_of_a_uri_is_tried_last(self):
+        """The frozen primary is found out once: new connections go to the standby at once."""
+        d = self.serve_from(self.primary, self.standby, self.map_for(
+            self.both(), query_timeout="1s"), "m_timeout = 10s\n")
+        self.primary.freeze()
+        try:
+            self.ask_until(d, "m", "user7@example.net", "OK login7")
+            for _ in range(3):
+                for pid in self.standby.backends():
+                    os.kill(pid, signal.SIGTERM)
+                until(lambda: not self.standby.backends(), "its connections are ended")
+                started = time.monotonic()
+                self.ask_until(d, "m", "user8@example.net", "OK login8")
+                self.assertLess(time.monotonic() - started, 1.5)  # an attempt is given 2 s
+        finally:
+            self.primary.thaw()
 
     def test_both_fail_and_come_back(self):
         d = self.serve({"m": self.map_for(self.inet())})
