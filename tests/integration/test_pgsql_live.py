@@ -4,7 +4,7 @@
 import os
 import time
 
-from daemon import main, replace, request, until, write
+from daemon import main, replace, request, run_daemon, until, write
 from pg import ROLE, Postgres
 from pg_case import NO_CACHE, PgCase
 
@@ -74,6 +74,11 @@ class Live(PgCase):
         os.unlink(names)
         d.wait_log("domain: cannot read .*names.*the old contents stay in force", seen)
         self.assertEqual(d.ask("m", "root@example.net"), "NOTFOUND ")
+        self.assertIn("cannot read", d.reload("reload refused"))
+        self.assertEqual(d.ask("m", "root@example.net"), "NOTFOUND ")
+        status, _, said = run_daemon("-t", "-c", d.config_path)
+        self.assertEqual(status, 1)
+        self.assertRegex(said, r"m\.cf:\d+: domain: cannot read .*names")
         write(names, "example.net\n")
         self.until_reply(d, "root@example.net", "OK root", ("OK root", "NOTFOUND "))
 
