@@ -1,90 +1,70 @@
 /*
- * See random.h.
+ * See random.h. What is allowed: model.h. Besides, every lookup that is not cancelled is
+ * answered once, and in time.
  *
- * The model keeps, for each key, what was true when. A reply is right when what it says was
- * true at some moment between the earliest that its kind allows and now:
- *
- *   not found - the negative TTL ago, or as long ago as an answer can be under way, and for
- *   every candidate; never before a flush, or a change that the feed told of, after which it
- *   was asked
- *
- *   found - the same with the TTL and the stale TTL, for one candidate
- *
- *   temporary - at any time; but when the source has answered everything for a while, never,
- *   and what is found is not stale
- *
- * Every lookup that is not cancelled is answered once.
+ * A run is a list of step numbers. What a step does follows from the seed and its number alone,
+ * so that a run can go without some of its steps: that is how one that goes wrong is shortened
+ * (shrink.h), and then written in the words of replay.c. Its replies are those that came, the
+ * wrong one too: as long as the defect is there, the script passes.
  *
  * REPLAY_SEED=N runs that seed again; REPLAY_TRACE=1 prints every step.
  */
 #include "tests/replay/random.h"
 
-#include <stdio.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "dictd/base/hash.h"
 #include "dictd/base/mem.h"
 #include "dictd/lookup/flush.h"
 #include "dictd/lookup/lookup.h"
 #include "tests/replay/fake_loop.h"
+#include "tests/replay/fake_seed.h"
 #include "tests/replay/fake_source.h"
+#include "tests/replay/model.h"
+#include "tests/replay/shrink.h"
 
 enum {
-    RUNS = 8,
-    STEPS = 20000,
-    KEYS = 12,
+    RUNS = 40,
+    SHORTENED = 2,
+    WILD_STEPS = 5000, /* then calm ones, in which the source answers everything at once */
+    CALM_STEPS = 400,  /* the last of them looks for lost replies */
+    PERIOD = WILD_STEPS + CALM_STEPS,
+    STEPS = 4 * PERIOD,
     MAPS = 2,
     ASKERS = 40,
-    TTL_MS = 30000,
-    NEGATIVE_TTL_MS = 8000,
-    STALE_TTL_MS = 120000,
-    FEED_TTL_MS = 1000000,
-    TIMEOUT_MS = 5000,
-    UNDER_WAY_MS = 2 * TIMEOUT_MS,
-    RECOVERY_MS = UNDER_WAY_MS + NEGATIVE_TTL_MS
-};
-
-/* From then on the key had this value; 0: none. */
-struct truth {
-    uint64_t from_ms;
-    unsigned value;
-};
-
-struct key {
-    char name[32];
-    struct truth *truths;
-    size_t n;
-    uint64_t told_ms; /* of the last flush, or change that the feed told of */
+    JITTER_PERCENT = 10
 };
 
 struct world;
 
 struct asker {
     struct world *world;
-    struct lookup *lookup; /* NULL: free */
-    size_t map, key;
-    uint64_t asked_ms;
-    uint64_t floor_ms[2]; /* the candidates' told_ms when it was asked */
+    struct lookup *lookup; /* NULL: none under way */
+    bool is_client;        /* the script has it */
+    struct model_question question;
 };
 
 struct world {
     uint64_t seed, random;
-    unsigned step, wrong;
-    bool trace;
+    size_t cache_bytes;
+    FILE *script;      /* NULL: not written */
+    const char *wrong; /* what went wrong first */
     struct loop *loop;
     struct lookup_room *room;
     struct cache *cache;
     struct keywalk_rules rules;
     struct source_ref *ref;
     struct map *maps[MAPS];
-    struct key keys[KEYS]; /* the last one is what all share: @x */
+    struct model model;
     struct asker askers[ASKERS];
     bool down, feed_ready;
-    uint64_t calm_ms; /* since when there is no trouble; 0: there is */
-    unsigned last_value;
     size_t n_found, n_not_found, n_temp;
 };
+
+static const char *const map_names[MAPS] = {"m", "w"}; /* w also asks for @x */
 
 static unsigned roll(struct world *world, unsigned n)
 {
@@ -97,99 +77,75 @@ static uint64_t now_of(const struct world *world)
     return loop_now_ms(world->loop);
 }
 
-static void complain(struct world *world, const char *what, const char *key, const char *said)
+/* One line of the script. */
+static void line(const struct world *world, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void line(const struct world *world, const char *format, ...)
 {
-    if (world->wrong++ < 5)
-        fprintf(stderr, "random: REPLAY_SEED=%llu step %u at %llu: %s: %s: \"%s\"\n",
-                (unsigned long long)world->seed, world->step, (unsigned long long)now_of(world),
-                key, what, said);
+    va_list args;
+
+    if (world->script == NULL)
+        return;
+    va_start(args, format);
+    vfprintf(world->script, format, args);
+    va_end(args);
+    putc('\n', world->script);
 }
 
-static void say(const struct world *world, const char *what, const char *about)
+static void complain(struct world *world, const char *what)
 {
-    if (world->trace)
-        printf("%u %llu %s %s\n", world->step, (unsigned long long)now_of(world), what, about);
+    line(world, "# %s:", what);
+    if (world->wrong == NULL)
+        world->wrong = what;
 }
 
-/* --- what is true --- */
-
-static unsigned value_at(const struct key *key, uint64_t ms)
+/* What was begun goes as far as it can without time. */
+static void settle(const struct world *world)
 {
-    size_t i = key->n;
-
-    while (i > 0 && key->truths[i - 1].from_ms > ms)
-        i--;
-    return i > 0 ? key->truths[i - 1].value : 0;
+    fake_loop_advance(world->loop, 0);
 }
 
-/* True when the key had the value at some moment from from_ms on. */
-static bool was(const struct key *key, unsigned value, uint64_t from_ms)
+static void pass(const struct world *world, uint64_t ms)
 {
-    size_t i;
-
-    if (value_at(key, from_ms) == value)
-        return true;
-    for (i = 0; i < key->n; i++) {
-        if (key->truths[i].from_ms >= from_ms && key->truths[i].value == value)
-            return true;
-    }
-    /* Two changes in one moment. */
-    return false;
-}
-
-static void set_truth(struct key *key, unsigned value, uint64_t now_ms)
-{
-    key->truths = mem_realloc(key->truths, (key->n + 1) * sizeof *key->truths);
-    key->truths[key->n++] = (struct truth){now_ms, value};
+    line(world, "time %llu", (unsigned long long)ms);
+    fake_loop_advance(world->loop, ms);
 }
 
 /* --- replies --- */
 
-static uint64_t later(uint64_t a, uint64_t b)
+static size_t number_of(const struct asker *asker)
 {
-    return a > b ? a : b;
+    return (size_t)(asker - asker->world->askers);
 }
 
-/* The earliest moment that an answer about the candidate may be from. */
-static uint64_t earliest(const struct asker *asker, size_t candidate, uint64_t limit_ms)
+static void write_reply(const struct asker *asker, const struct answer *answer)
 {
-    return later(now_of(asker->world) - later(limit_ms, UNDER_WAY_MS),
-                 asker->floor_ms[candidate]);
+    static const char *const words[] = {[ANSWER_NOT_FOUND] = "NOTFOUND ",
+                                        [ANSWER_FOUND] = "OK ",
+                                        [ANSWER_TEMP] = "TEMP ",
+                                        [ANSWER_PERM] = "PERM "};
+
+    line(asker->world, "reply a%zu \"%s%.*s\"", number_of(asker), words[answer->status],
+         (int)answer->text.len, answer->text.ptr);
 }
 
-static bool is_calm(const struct asker *asker)
-{
-    uint64_t calm_ms = asker->world->calm_ms;
-
-    return calm_ms > 0 && asker->asked_ms >= calm_ms + RECOVERY_MS;
-}
-
-static void check(struct asker *asker, const struct answer *answer)
+static void take_reply(struct asker *asker, const struct answer *answer)
 {
     struct world *world = asker->world;
-    const struct key *own = &world->keys[asker->key], *all = &world->keys[KEYS - 1];
-    char *text = mem_strndup(answer->text.ptr, answer->text.len);
-    unsigned value = (unsigned)strtoul(text, NULL, 10);
-    uint64_t limit_ms = is_calm(asker) ? TTL_MS : TTL_MS + STALE_TTL_MS;
-    bool has_two = asker->map == 1;
+    const char *wrong = model_judge(&world->model, &asker->question, answer, now_of(world));
 
-    say(world, "reply", own->name);
-    if (answer->status == ANSWER_FOUND) {
+    if (wrong != NULL)
+        complain(world, wrong);
+    if (now_of(world) - asker->question.asked_ms > MODEL_TIMEOUT_MS)
+        complain(world, "a late reply");
+    write_reply(asker, answer);
+    if (answer->status == ANSWER_FOUND)
         world->n_found++;
-        if (!was(own, value, earliest(asker, 0, limit_ms)) &&
-            !(has_two && was(all, value, earliest(asker, 1, limit_ms))))
-            complain(world, "an owner that is too old", own->name, text);
-    } else if (answer->status == ANSWER_NOT_FOUND) {
+    else if (answer->status == ANSWER_NOT_FOUND)
         world->n_not_found++;
-        if (!was(own, 0, earliest(asker, 0, NEGATIVE_TTL_MS)) ||
-            (has_two && !was(all, 0, earliest(asker, 1, NEGATIVE_TTL_MS))))
-            complain(world, "not found, and it was not so", own->name, "");
-    } else {
+    else
         world->n_temp++;
-        if (is_calm(asker))
-            complain(world, "no answer, without trouble", own->name, text);
-    }
-    free(text);
 }
 
 static void on_done(void *ctx, const struct answer *answer)
@@ -197,11 +153,9 @@ static void on_done(void *ctx, const struct answer *answer)
     struct asker *asker = ctx;
 
     if (asker->lookup == NULL)
-        complain(asker->world, "a second reply", asker->world->keys[asker->key].name, "");
+        complain(asker->world, "a second reply");
     asker->lookup = NULL;
-    check(asker, answer);
-    if (now_of(asker->world) - asker->asked_ms > TIMEOUT_MS)
-        complain(asker->world, "a late reply", asker->world->keys[asker->key].name, "");
+    take_reply(asker, answer);
 }
 
 /* --- steps --- */
@@ -209,23 +163,24 @@ static void on_done(void *ctx, const struct answer *answer)
 static void ask(struct world *world)
 {
     struct asker *asker = &world->askers[roll(world, ASKERS)];
+    size_t map = roll(world, MAPS), key = roll(world, MODEL_ALL);
+    const char *name = world->model.keys[key].name;
     struct answer answer;
 
     if (asker->lookup != NULL)
         return;
     asker->world = world;
-    asker->map = roll(world, MAPS);
-    asker->key = roll(world, KEYS - 1);
-    asker->asked_ms = now_of(world);
-    asker->floor_ms[0] = world->keys[asker->key].told_ms;
-    asker->floor_ms[1] = world->keys[KEYS - 1].told_ms;
-    say(world, asker->map == 0 ? "ask m" : "ask w", world->keys[asker->key].name);
-    asker->lookup = lookup_start(world->room, world->maps[asker->map],
-                                 slice_str(world->keys[asker->key].name), NULL, &answer);
+    asker->question = model_ask(&world->model, key, map == 1, now_of(world));
+    if (!asker->is_client)
+        line(world, "client a%zu socketmap", number_of(asker));
+    asker->is_client = true;
+    line(world, "query a%zu %s %s", number_of(asker), map_names[map], name);
+    asker->lookup = lookup_start(world->room, world->maps[map], slice_str(name), NULL, &answer);
     if (asker->lookup != NULL)
         lookup_expect(asker->lookup, on_done, asker);
     else
-        check(asker, &answer);
+        take_reply(asker, &answer);
+    settle(world);
 }
 
 static void leave(struct world *world)
@@ -234,50 +189,68 @@ static void leave(struct world *world)
 
     if (asker->lookup == NULL)
         return;
-    say(world, "leave", world->keys[asker->key].name);
+    line(world, "close a%zu", number_of(asker));
+    asker->is_client = false;
     lookup_cancel(asker->lookup);
     asker->lookup = NULL;
 }
 
-static const struct key *key_named(const struct world *world, const char *name)
+/* The answers for the keys in names, which it takes apart: at times only as far as the first
+ * hit. How many they are. */
+static size_t make_answers(const struct world *world, char *names, uint64_t as_of_ms,
+                           bool stops, struct answer *answers, char texts[][16])
 {
-    size_t i = 0;
-
-    while (strcmp(world->keys[i].name, name) != 0)
-        i++;
-    return &world->keys[i];
-}
-
-/* The truth as of now, or as of the asking, or a failure; at times only as far as the first
- * hit. */
-static void give_answer(struct world *world)
-{
-    bool newest = roll(world, 3) == 0,
-         fails = world->down || (world->calm_ms == 0 && roll(world, 12) == 0);
-    bool stops = roll(world, 2) == 0, is_old = roll(world, 2) == 0;
-    char *names = fake_source_asked(world->ref->source, newest), *name, *rest = NULL;
-    char texts[4][16];
-    struct answer answers[4];
-    uint64_t as_of_ms;
+    char *name, *rest = NULL;
     size_t n = 0;
 
-    if (names == NULL)
-        return;
-    as_of_ms = is_old ? fake_source_asked_ms(world->ref->source, newest) : now_of(world);
-    say(world, fails ? "fail" : "answer", names);
     for (name = strtok_r(names, " ", &rest); name != NULL; name = strtok_r(NULL, " ", &rest)) {
-        unsigned value = value_at(key_named(world, name), as_of_ms);
+        unsigned value = model_value_at(model_key_named(&world->model, name), as_of_ms);
 
         snprintf(texts[n], sizeof texts[n], "%u", value);
-        answers[n] = fails
-                         ? answer_temp("down")
-                         : (value > 0 ? answer_found(slice_str(texts[n])) : answer_not_found());
+        answers[n] = value > 0 ? answer_found(slice_str(texts[n])) : answer_not_found();
         n++;
-        if (fails || (value > 0 && stops))
+        if (value > 0 && stops)
             break;
     }
+    return n;
+}
+
+static void write_answers(const struct world *world, bool newest, const struct answer *answers,
+                          size_t n)
+{
+    char words[256] = "";
+    size_t i, len = 0;
+
+    for (i = 0; i < n; i++)
+        len += (size_t)snprintf(words + len, sizeof words - len,
+                                answers[i].status == ANSWER_NOT_FOUND ? " not_found" : " %s=%s",
+                                answers[i].status == ANSWER_FOUND ? "found" : "temp",
+                                answers[i].text.ptr);
+    line(world, "%s db%s", newest ? "answer-newest" : "answer", words);
+}
+
+/* The truth as of now, or as of the asking, or a failure. False: nothing is asked. */
+static bool give_answer(struct world *world)
+{
+    bool newest = roll(world, 3) == 0,
+         fails = world->down || (world->model.calm_ms == 0 && roll(world, 12) == 0);
+    bool stops = roll(world, 2) == 0, is_old = roll(world, 2) == 0;
+    char *names = fake_source_asked(world->ref->source, newest), texts[4][16];
+    struct answer answers[4] = {answer_temp("down")};
+    size_t n = 1;
+
+    if (names == NULL)
+        return false;
+    if (!fails)
+        n = make_answers(world, names,
+                         is_old ? fake_source_asked_ms(world->ref->source, newest)
+                                : now_of(world),
+                         stops, answers, texts);
+    write_answers(world, newest, answers, n);
     fake_source_answer(world->ref->source, newest, answers, n);
     free(names);
+    settle(world);
+    return true;
 }
 
 static const struct source_feed *feed_of(const struct world *world, void **ctx)
@@ -287,20 +260,27 @@ static const struct source_feed *feed_of(const struct world *world, void **ctx)
 
 static void change(struct world *world)
 {
-    struct key *key = &world->keys[roll(world, KEYS)];
+    size_t key = roll(world, MODEL_KEYS);
+    const char *name = world->model.keys[key].name;
+    unsigned value = roll(world, 2) == 0 ? 0 : ++world->model.last_value;
+    bool all = roll(world, 4) == 0;
     void *ctx;
     const struct source_feed *feed = feed_of(world, &ctx);
 
-    fake_loop_advance(world->loop, 1); /* a moment of its own */
-    set_truth(key, roll(world, 2) == 0 ? 0 : ++world->last_value, now_of(world));
-    say(world, "change", key->name);
+    pass(world, 1); /* a moment of its own */
+    line(world, value > 0 ? "# %s is %u now" : "# %s is gone now", name, value);
+    model_set(&world->model, key, value, now_of(world));
     if (!world->feed_ready)
         return;
-    key->told_ms = now_of(world);
-    if (roll(world, 4) == 0)
+    world->model.keys[key].told_ms = now_of(world);
+    if (all) {
+        line(world, "feed db changed_all");
         feed->changed_all(ctx);
-    else
-        feed->changed(ctx, slice_str(key->name));
+    } else {
+        line(world, "feed db changed %s", name);
+        feed->changed(ctx, slice_str(name));
+    }
+    settle(world);
 }
 
 static void toggle_feed(struct world *world)
@@ -309,65 +289,74 @@ static void toggle_feed(struct world *world)
     const struct source_feed *feed = feed_of(world, &ctx);
 
     world->feed_ready = !world->feed_ready;
-    say(world, "feed", world->feed_ready ? "ready" : "lost");
+    line(world, "feed db %s", world->feed_ready ? "ready" : "lost");
     if (world->feed_ready)
         feed->ready(ctx);
     else
         feed->lost(ctx);
+    settle(world);
 }
 
 static void flush(struct world *world)
 {
-    size_t k = roll(world, KEYS - 1), i;
+    size_t key = roll(world, MODEL_ALL), i;
 
-    fake_loop_advance(world->loop, 1);
+    pass(world, 1);
     if (roll(world, 4) == 0) {
-        say(world, "flush", "all");
+        line(world, "flush m");
         flush_map(world->maps[0]);
-        for (i = 0; i < KEYS; i++)
-            world->keys[i].told_ms = now_of(world);
+        for (i = 0; i < MODEL_KEYS; i++)
+            world->model.keys[i].told_ms = now_of(world);
     } else {
-        say(world, "flush", world->keys[k].name);
-        flush_key(world->maps[1], slice_str(world->keys[k].name));
-        world->keys[k].told_ms = world->keys[KEYS - 1].told_ms = now_of(world);
+        line(world, "flush w %s", world->model.keys[key].name);
+        flush_key(world->maps[1], slice_str(world->model.keys[key].name));
+        world->model.keys[key].told_ms = world->model.keys[MODEL_ALL].told_ms = now_of(world);
     }
+    settle(world);
 }
 
 static void make_map(struct world *world, size_t i)
 {
     const struct map_options options = {
-        .name = i == 0 ? "m" : "w",
+        .name = map_names[i],
         .search = i == 0 ? KEYWALK_FULL : KEYWALK_FULL | KEYWALK_AT_DOMAIN,
-        .timeout_ms = TIMEOUT_MS,
+        .timeout_ms = MODEL_TIMEOUT_MS,
         .max_in_flight = 6,
-        .policy = {TTL_MS, NEGATIVE_TTL_MS, STALE_TTL_MS, FEED_TTL_MS, 10},
+        .policy = {MODEL_TTL_MS, MODEL_NEGATIVE_TTL_MS, MODEL_STALE_TTL_MS, MODEL_FEED_TTL_MS,
+                   10},
     };
     struct map *before = world->maps[i];
 
-    say(world, "reload", options.name);
+    line(world,
+         "map %s sources=db search=%s timeout=%d max_in_flight=6 ttl=%d negative_ttl=%d "
+         "stale_ttl=%d feed_ttl=%d refresh=10",
+         options.name, i == 0 ? "full" : "full,at_domain", MODEL_TIMEOUT_MS, MODEL_TTL_MS,
+         MODEL_NEGATIVE_TTL_MS, MODEL_STALE_TTL_MS, MODEL_FEED_TTL_MS);
     world->maps[i] = map_new(&options, &world->rules, &world->ref, 1, NULL, NULL);
     map_unref(before);
+    settle(world);
 }
 
-static void pass_time(struct world *world)
+static void set_down(struct world *world, bool down)
+{
+    if (world->down != down)
+        line(world, "%s db", down ? "down" : "up");
+    world->down = down;
+    fake_source_set_up(world->ref->source, !down);
+}
+
+static void wild_step(struct world *world, unsigned number)
 {
     static const unsigned spans[] = {1, 10, 100, 1000, 2000, 10000, 60000};
-    unsigned span = spans[roll(world, world->step % 7 + 1)];
-
-    say(world, "time", "");
-    fake_loop_advance(world->loop, roll(world, span) + 1);
-}
-
-static void take_step(struct world *world)
-{
     unsigned what = roll(world, 1000);
 
+    world->model.calm_ms = 0;
     if (what < 400)
         ask(world);
     else if (what < 750)
         give_answer(world);
     else if (what < 850)
-        pass_time(world);
+        pass(world, roll(world, spans[roll(world, number % 7 + 1)]) + 1);
     else if (what < 920)
         change(world);
     else if (what < 950)
@@ -378,69 +367,67 @@ static void take_step(struct world *world)
         make_map(world, roll(world, MAPS));
     else if (what < 990)
         toggle_feed(world);
-    else if (what < 996 || world->down) {
-        world->down = !world->down && roll(world, 3) == 0;
-        fake_source_set_up(world->ref->source, !world->down);
-    }
-    fake_loop_advance(world->loop, 0);
+    else if (what < 996 || world->down)
+        set_down(world, !world->down && roll(world, 3) == 0);
 }
 
-/* The source answers all at once, for long enough: no trouble is left. */
-static void recover(struct world *world)
+/* The source answers all at once: when that has gone on for long enough, no trouble is left. */
+static void calm_step(struct world *world, bool is_last)
 {
-    size_t i, n;
-
-    world->down = false;
-    world->calm_ms = now_of(world);
-    fake_source_set_up(world->ref->source, true);
-    for (i = 0; i < 400; i++) {
-        char *names;
-
-        for (n = 0; n < 100 && (names = fake_source_asked(world->ref->source, false)) != NULL;
-             n++) {
-            free(names);
-            give_answer(world);
-        }
-        fake_loop_advance(world->loop, 100);
-        ask(world);
-        if (i % 3 == 0)
-            change(world);
-    }
-    for (n = 0; n < 1000; n++)
-        give_answer(world);
-    fake_loop_advance(world->loop, UNDER_WAY_MS);
-    for (i = 0; i < ASKERS; i++) {
-        if (world->askers[i].lookup != NULL)
-            complain(world, "a lost reply", world->keys[world->askers[i].key].name, "");
-    }
-    world->calm_ms = 0;
-}
-
-static void world_init(struct world *world, uint64_t seed)
-{
-    const struct cache_options options = {
-        seed % 2 == 0 ? 1 << 20 : CACHE_LEAST_BYTES, 25, 10, {seed, 2}};
     size_t i;
 
-    *world =
-        (struct world){.seed = seed, .random = seed, .trace = getenv("REPLAY_TRACE") != NULL};
+    if (world->model.calm_ms == 0)
+        world->model.calm_ms = now_of(world);
+    set_down(world, false);
+    while (give_answer(world))
+        ;
+    if (!is_last) {
+        pass(world, 100);
+        ask(world);
+        if (roll(world, 3) == 0)
+            change(world);
+        return;
+    }
+    pass(world, MODEL_UNDER_WAY_MS);
+    for (i = 0; i < ASKERS; i++) {
+        if (world->askers[i].lookup != NULL)
+            complain(world, "a lost reply");
+    }
+}
+
+static void take_step(struct world *world, unsigned number)
+{
+    world->random = hash_fold(world->seed ^ UINT64_C(0x243f6a8885a308d3),
+                              (number + UINT64_C(1)) * UINT64_C(0x9e3779b97f4a7c15));
+    if (number % PERIOD < WILD_STEPS)
+        wild_step(world, number);
+    else
+        calm_step(world, number % PERIOD == PERIOD - 1);
+}
+
+/* --- a run --- */
+
+static void world_init(struct world *world)
+{
+    const struct cache_options options = {
+        world->cache_bytes, 25, JITTER_PERCENT, {world->seed, 2}};
+    size_t i;
+
+    fake_seed_set(world->seed);
     world->loop = loop_new();
     world->room = lookup_room_new(world->loop);
+    line(world, "cache size=%zu jitter=%d seed=%llu", world->cache_bytes, JITTER_PERCENT,
+         (unsigned long long)world->seed);
     world->cache = cache_new(&options, now_of(world));
     world->rules = (struct keywalk_rules){NULL, "", false};
+    line(world, "source db asked");
     world->ref = source_ref_new(&fake_asked_type, "db",
                                 &(const struct source_env){world->loop, NULL, NULL, NULL},
                                 world->cache, mem_strdup(""), NULL, NULL);
-    for (i = 0; i < KEYS; i++) {
-        if (i < KEYS - 1)
-            snprintf(world->keys[i].name, sizeof world->keys[i].name, "user%zu@x", i);
-        else
-            snprintf(world->keys[i].name, sizeof world->keys[i].name, "@x");
-        set_truth(&world->keys[i], i % 2 == 0 ? ++world->last_value : 0, 0);
-    }
+    model_init(&world->model);
     for (i = 0; i < MAPS; i++)
         make_map(world, i);
-    fake_loop_advance(world->loop, 10);
+    pass(world, 10);
 }
 
 static void world_fini(struct world *world)
@@ -457,37 +444,105 @@ static void world_fini(struct world *world)
     cache_free(world->cache);
     lookup_room_free(world->room);
     loop_free(world->loop);
-    for (i = 0; i < KEYS; i++)
-        free(world->keys[i].truths);
+    model_fini(&world->model);
 }
 
-unsigned random_run(void)
+struct run {
+    uint64_t seed;
+    bool is_strict;
+    const char *wrong; /* for shrinking: the same must go wrong */
+};
+
+/* As far as something goes wrong. *n becomes how many steps that took. */
+static const char *run_steps(const struct run *run, const unsigned *steps, size_t *n,
+                             FILE *script, bool report)
 {
-    const char *given = getenv("REPLAY_SEED");
-    uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL) * RUNS;
-    unsigned wrong = 0, i;
+    static struct world world;
+    size_t i;
 
-    printf("random: REPLAY_SEED=%llu and the %d after it\n", (unsigned long long)seed,
-           RUNS - 1);
-    for (i = 0; i < RUNS; i++) {
-        static struct world world;
-
-        world_init(&world, seed + i);
-        for (world.step = 0; world.step < STEPS; world.step++) {
-            take_step(&world);
-            if (world.step % 5000 == 4999)
-                recover(&world);
-        }
-        wrong += world.wrong > 0;
-        if (world.n_found < 500 || world.n_not_found < 100 || world.n_temp < 10)
-            complain(&world, "the run shows little", "", "");
+    world = (struct world){.seed = run->seed,
+                           .cache_bytes = run->seed % 2 == 0 ? 1 << 20 : CACHE_LEAST_BYTES,
+                           .script = script,
+                           .model = {.is_strict = run->is_strict}};
+    world_init(&world);
+    for (i = 0; i < *n && world.wrong == NULL; i++)
+        take_step(&world, steps[i]);
+    *n = i;
+    if (report && world.wrong == NULL &&
+        (world.n_found < 500 || world.n_not_found < 100 || world.n_temp < 10))
+        world.wrong = "the run shows little";
+    if (report)
         printf("random: %zu found, %zu not found, %zu temporary; %llu fresh, %llu stale, %llu "
                "joined\n",
                world.n_found, world.n_not_found, world.n_temp,
                (unsigned long long)world.ref->stats.use.fresh,
                (unsigned long long)world.ref->stats.use.stale,
                (unsigned long long)world.ref->stats.use.coalesced);
-        world_fini(&world);
+    world_fini(&world);
+    return world.wrong;
+}
+
+static bool fails_the_same(void *ctx, const unsigned *steps, size_t *n)
+{
+    const struct run *run = ctx;
+    const char *wrong = run_steps(run, steps, n, NULL, false);
+
+    return wrong != NULL && strcmp(wrong, run->wrong) == 0;
+}
+
+static size_t all_steps(unsigned *steps)
+{
+    size_t n;
+
+    for (n = 0; n < STEPS; n++)
+        steps[n] = (unsigned)n;
+    return n;
+}
+
+/* Makes a run that went wrong shorter, and writes what is left. */
+static size_t write_shortest(struct run *run, FILE *out)
+{
+    unsigned steps[STEPS];
+    size_t n = shrink(steps, all_steps(steps), fails_the_same, run);
+
+    fprintf(out, "# REPLAY_SEED=%llu, %zu steps: %s\n", (unsigned long long)run->seed, n,
+            run->wrong);
+    (void)run_steps(run, steps, &n, out, false);
+    return n;
+}
+
+size_t random_run_strict(FILE *out)
+{
+    struct run run = {.seed = 1, .is_strict = true};
+    unsigned steps[STEPS];
+    size_t n = all_steps(steps);
+
+    run.wrong = run_steps(&run, steps, &n, NULL, false);
+    return run.wrong != NULL ? write_shortest(&run, out) : 0;
+}
+
+unsigned random_run(void)
+{
+    const char *given = getenv("REPLAY_SEED");
+    uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL) * RUNS;
+    FILE *trace = getenv("REPLAY_TRACE") != NULL ? stdout : NULL;
+    unsigned wrong = 0, i;
+
+    printf("random: REPLAY_SEED=%llu and the %d after it\n", (unsigned long long)seed,
+           RUNS - 1);
+    for (i = 0; i < RUNS; i++) {
+        struct run run = {.seed = seed + i};
+        unsigned steps[STEPS];
+        size_t n = all_steps(steps);
+
+        run.wrong = run_steps(&run, steps, &n, trace, true);
+        if (run.wrong == NULL)
+            continue;
+        wrong++;
+        fprintf(stderr, "random: REPLAY_SEED=%llu goes wrong at step %zu: %s\n",
+                (unsigned long long)run.seed, n, run.wrong);
+        if (n < STEPS && wrong <= SHORTENED)
+            write_shortest(&run, stderr);
     }
     return wrong;
 }
