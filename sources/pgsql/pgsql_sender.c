@@ -116,6 +116,21 @@ static bool quote(void *ctx, struct buf *out, struct slice piece)
     return error == 0;
 }
 
+/* A literal for the whole of it, E'' if need be: whatever the server's settings are. */
+static bool quote_whole(void *ctx, struct buf *out, struct slice value)
+{
+    struct pgsql_sender *sender = ctx;
+    char *literal = PQescapeLiteral(sender->pg, value.ptr, value.len);
+
+    if (literal == NULL)
+        return false;
+    buf_add_str(out, literal);
+    PQfreemem(literal);
+    return true;
+}
+
+static const struct pgsql_quoting quoting = {.part = quote, .literal = quote_whole};
+
 static void set_key(const struct pgsql_sender *sender, struct template_input *input,
                     const struct backend_execution *execution)
 {
@@ -153,8 +168,8 @@ enum pgsql_sent pgsql_sender_send_one(struct pgsql_sender *sender,
     buf_clear(&sender->text);
     if (sender->mode <= PGSQL_MODE_BOUND)
         good = send_values(sender, &input);
-    else if (!template_expand(sender->config->statement->whole, &input, quote, sender,
-                              &sender->text))
+    else if (!pgsql_text_expand(sender->config->statement->expanded, &input, &quoting, sender,
+                                &sender->text))
         return PGSQL_SENT_NOT_ESCAPED;
     else if (sender->mode == PGSQL_MODE_TEXT)
         good = PQsendQueryParams(sender->pg, buf_str(&sender->text), 0, NULL, NULL, NULL, NULL,

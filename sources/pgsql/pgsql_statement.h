@@ -11,13 +11,12 @@
  * no declared type: the server infers one from where it stands, as it does for
  * a literal. Where it cannot, or where its grammar wants a literal and nothing
  * else (date '%s', concat('%s')), PREPARE fails, and the caller falls back to
- * the expanded form.
+ * the expanded form (pgsql_text.h).
  *
  * Understood (PostgreSQL's src/backend/parser/scan.l): '' in '...', escapes of
  * E'...', $$...$$ and $tag$...$tag$, "identifiers", -- and nested slash-star
  * comments, B'', X'', N'', U&''; %% is a percent sign everywhere.
- *   - 'lit%s' and E'lit%s' become parameters; so does $$lit%s$$, where Postfix
- *     would double the key's quotes though nothing there undoes it.
+ *   - 'lit%s', E'lit%s' and $$lit%s$$ become parameters: see pgsql_literal.h.
  *   - a comment with a placeholder is left out (a key could end it), and so are
  *     -- comments and semicolons at the end, so that the text can stand inside
  *     another statement. Other comments stay: they may be planner hints.
@@ -40,24 +39,27 @@
 #include "dictd/base/buf.h"
 #include "dictd/base/slice.h"
 #include "dictd/lookup/template.h"
+#include "sources/pgsql/pgsql_literal.h"
+#include "sources/pgsql/pgsql_text.h"
 
 enum { PGSQL_PARAMS_MAX = 1000 };
 
 struct pgsql_statement {
-    /* The whole template, for template_expand with a quoting function. Always there. */
-    struct template *whole;
+    /* With the key in its text. Always there. */
+    struct pgsql_text *expanded;
 
     bool bound;      /* whether text and params hold */
     char *text;      /* with $1..$n_params, a C string; NULL when not bound */
     size_t n_params; /* 0: a query that does not depend on the key */
-    struct template **params;
+    struct pgsql_literal *params;
 
     /* One line for the log: why it is not bound. "" when it is. No text of the query. */
     const char *why;
     /* Not bound, and what the key holds becomes SQL, not text: worth a warning of its own. */
     bool open_to_keys;
-    /* A '...' literal holds a backslash: on a server with standard_conforming_strings = off
-     * the text means something else, and the expanded form is to be used. */
+    /* A '...' literal holds a backslash, or a literal is nested: on a server with
+     * standard_conforming_strings = off that means something else, and the expanded form is to
+     * be used. */
     bool backslashes;
 };
 

@@ -10,6 +10,8 @@
  *     sends: the template expanded with quotes doubled. Not so, on purpose, for
  *     a key that gets out of where Postfix puts it: quotes in $$..$$, backslashes
  *     in E'', anything that ends a comment.
+ * And of the expanded form, unless it is said to be open to keys: whatever the
+ * key, the tokens are those that a key of letters gives.
  * Tokens are told apart by a second, independent reader, which knows SQL only.
  */
 #include <stddef.h>
@@ -20,6 +22,7 @@
 
 #include "sources/pgsql/pgsql_config.h"
 #include "sources/pgsql/pgsql_statement.h"
+#include "sources/pgsql/sql_scan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -235,7 +238,7 @@ static bool is_tame(const char *query, const char *key)
 }
 
 static void check_bound(const struct pgsql_statement *statement, const char *query,
-                        const struct template_input *input)
+                        const struct template_input *input, const struct template *whole)
 {
     struct buf values = {NULL, 0, 0}, postfix = {NULL, 0, 0}, want = {NULL, 0, 0},
                got = {NULL, 0, 0};
@@ -245,7 +248,7 @@ static void check_bound(const struct pgsql_statement *statement, const char *que
     must(strlen(statement->text) == text_len);
     if (values.len == 0)
         buf_add_char(&values, '\0');
-    must(template_expand(statement->whole, input, double_quotes, NULL, &postfix));
+    must(template_expand(whole, input, double_quotes, NULL, &postfix));
     put_back(statement, values.data, offsets, &got);
     if (is_tame(query, input->key.ptr)) {
         tokenize(buf_str(&postfix), &want);
@@ -261,23 +264,96 @@ static void check_bound(const struct pgsql_statement *statement, const char *que
     buf_fini(&got);
 }
 
+/* ------------------------------------------------------- the expanded form */
+
+static bool as_escape_string(void *ctx, struct buf *out, struct slice value)
+{
+    (void)ctx;
+    buf_add_str(out, " E'");
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] == '\'' || value.ptr[i] == '\\')
+            buf_add_char(out, value.ptr[i]);
+        buf_add_char(out, value.ptr[i]);
+    }
+    buf_add_char(out, '\'');
+    return true;
+}
+
+static void kinds_of(const struct pgsql_statement *statement,
+                     const struct template_input *input, struct buf *kinds)
+{
+    static const struct pgsql_quoting quoting = {double_quotes, as_escape_string};
+    struct buf text = {NULL, 0, 0}, tokens = {NULL, 0, 0};
+
+    must(pgsql_text_expand(statement->expanded, input, &quoting, NULL, &text));
+    tokenize(buf_str(&text), &tokens);
+    for (const char *p = buf_str(&tokens); *p != '\0';) {
+        char *rest;
+        size_t len = strtoul(p + 1, &rest, 10);
+
+        buf_add_char(kinds, *p);
+        p = rest + 1 + len + 1;
+    }
+    buf_fini(&text);
+    buf_fini(&tokens);
+}
+
+/* The same tokens as those of a key of letters, but for what is in them: nothing of the key is
+ * SQL. */
+static void check_expanded(const struct pgsql_statement *statement,
+                           const struct template_needs *needs, const char *key)
+{
+    struct buf kinds = {NULL, 0, 0}, tame_kinds = {NULL, 0, 0};
+    struct template_input input;
+    char *tame = strdup(key);
+
+    must(tame != NULL);
+    for (char *p = tame; *p != '\0'; p++)
+        *p = *p == '@' || *p == '.' ? *p : 'a';
+    if (template_set_key(&input, needs, slice_str(key))) {
+        kinds_of(statement, &input, &kinds);
+        must(template_set_key(&input, needs, slice_str(tame)));
+        kinds_of(statement, &input, &tame_kinds);
+        must(slice_eq(buf_slice(&kinds), buf_slice(&tame_kinds)));
+    }
+    free(tame);
+    buf_fini(&kinds);
+    buf_fini(&tame_kinds);
+}
+
+/* tokenize cannot read what the text's end cut off. */
+static bool is_closed(const char *query)
+{
+    struct slice rest = slice_str(query);
+    struct sql_token token;
+
+    do
+        token = sql_scan_next(&rest);
+    while (token.kind != SQL_END && token.closed);
+    return token.kind == SQL_END;
+}
+
 static void check_statement(const char *query, const char *key)
 {
-    struct template_needs needs = {0};
+    struct template_needs needs = {0}, same = {0};
     struct template_input input;
     struct buf err = {NULL, 0, 0};
     struct pgsql_statement *statement = pgsql_statement_new(query, &needs, &err);
+    struct template *whole = template_new(slice_str(query), TEMPLATE_QUERY, &same, &err);
 
-    must((statement == NULL) == (err.len > 0));
+    must((statement == NULL) == (whole == NULL) && (statement == NULL) == (err.len > 0));
     if (statement != NULL) {
-        must(statement->whole != NULL && statement->bound == (statement->text != NULL) &&
+        must(statement->expanded != NULL && statement->bound == (statement->text != NULL) &&
              statement->bound == (statement->why[0] == '\0'));
         must(!(statement->bound && statement->open_to_keys));
         must(statement->bound || statement->n_params == 0);
         if (template_set_key(&input, &needs, slice_str(key)) && statement->bound)
-            check_bound(statement, query, &input);
+            check_bound(statement, query, &input, whole);
+        if (!pgsql_text_is_open(statement->expanded) && is_closed(query))
+            check_expanded(statement, &needs, key);
     }
     pgsql_statement_free(statement);
+    template_free(whole);
     buf_fini(&err);
 }
 

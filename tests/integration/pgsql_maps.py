@@ -136,6 +136,8 @@ def literal(random, template, plain_only=False):
         if "@" in body and random.random() < 0.5:
             body = body.replace("@", random.choice(("\\x40", "\\100", "\\u0040", "\\@")), 1)
         return Piece(random.choice("eE") + "'" + body + "'", quoted, {"escapes"})
+    if kind in ("dollar", "tag") and "'" in template:  # literals of its own, perhaps
+        kind = "plain"
     if kind == "dollar":
         return Piece("$$" + template + "$$", quoted, {"dollars"})
     if kind == "tag":

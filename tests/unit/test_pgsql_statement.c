@@ -103,6 +103,7 @@ static void test_statements(void)
         {"SELECT true'%u'", "SELECT true $1 <g>"},
         {"SELECT fe'%u\\'", "SELECT fe $1 <g\\>"},
         /* dollar quotes */
+        {"SELECT $$it is %u$$", "SELECT $1 <it is g>"},
         {"SELECT $$it's %u$$", "SELECT $1 <it's g>"},
         {"SELECT $a$%u$$$b$a$", "SELECT $1 <g$$$b>"},
         {"SELECT $a$'%%$a$ || '%u'", "SELECT $a$'%$a$ || $1 <g>"},
@@ -241,18 +242,71 @@ static bool double_quotes(void *ctx, struct buf *out, struct slice piece)
     return true;
 }
 
+/* Shows what is quoted as a whole. */
+static bool in_brackets(void *ctx, struct buf *out, struct slice value)
+{
+    (void)ctx;
+    buf_add_char(out, '<');
+    buf_add_slice(out, value);
+    buf_add_char(out, '>');
+    return true;
+}
+
+/* Of the key o'$$\@e.net. */
 static void test_expanded_form(void)
 {
+    static const struct pgsql_quoting quoting = {double_quotes, in_brackets};
+    static const struct {
+        const char *query, *want;
+    } cases[] = {
+        {"SELECT %1, '%u', 5 %% 2 -- x\n;", "SELECT net, 'o''$$\\', 5 % 2 -- x\n;"},
+        {"SELECT 'a='''||'%u'", "SELECT 'a='''||'o''$$\\'"},
+        /* comments that a key could end */
+        {"SELECT '%u' -- %s", "SELECT 'o''$$\\'  "},
+        {"SELECT /* %s /* %s */ */ '%u'", "SELECT   'o''$$\\'"},
+        /* literals that a key could get out of */
+        {"SELECT U&'%d', $$x%u$$", "SELECT U&'e.net',  <xo'$$\\> "},
+        {"SELECT U&'%d', $k$%%%u$k$||1", "SELECT U&'e.net',  <%o'$$\\> ||1"},
+        {"SELECT U&'%d', E'\\x41''%u'", "SELECT U&'e.net',  <A'o'$$\\> "},
+        {"SELECT U&'%d', $$x$$, E'\\n'", "SELECT U&'e.net', $$x$$, E'\\n'"},
+        /* a text with literals of its own: as in Postfix */
+        {"SELECT U&'%d', $$a='%u'$$", "SELECT U&'e.net',  <a='o''$$\\'> "},
+        /* as they stand, and warned about */
+        {"SELECT E'%u'\n'b', U&'%d'", "SELECT E'o''$$\\'\n'b', U&'e.net'"},
+        {"SELECT E'\\u00e4%d'", "SELECT E'\\u00e4e.net'"},
+        {"SELECT $$%d", "SELECT $$e.net"},
+        {"SELECT /* %d", "SELECT /* e.net"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct template_needs needs = {0};
+        struct template_input input;
+        struct buf err = {NULL, 0, 0}, out = {NULL, 0, 0};
+        struct pgsql_statement *statement = pgsql_statement_new(cases[i].query, &needs, &err);
+
+        CU_ASSERT(template_set_key(&input, &needs, slice_str("o'$$\\@e.net")));
+        CU_ASSERT(pgsql_text_expand(statement->expanded, &input, &quoting, NULL, &out));
+        UNIT_STR(buf_str(&out), cases[i].want);
+        pgsql_statement_free(statement);
+        buf_fini(&err);
+        buf_fini(&out);
+    }
+}
+
+/* A command inside a literal: a key's quotes do not end that command's literals. */
+static void test_nested(void)
+{
+    const char *query = "SELECT * FROM f('host', $$SELECT a WHERE b = '%s'$$)";
     struct template_needs needs = {0};
     struct template_input input;
     struct buf err = {NULL, 0, 0}, out = {NULL, 0, 0};
-    struct pgsql_statement *statement =
-        pgsql_statement_new("SELECT %1, '%u', 5 %% 2 -- %d\n;", &needs, &err);
+    struct pgsql_statement *statement = pgsql_statement_new(query, &needs, &err);
+    size_t offset;
 
-    CU_ASSERT_FALSE(statement->bound);
-    CU_ASSERT(template_set_key(&input, &needs, slice_str("o'neil@example.net")));
-    CU_ASSERT(template_expand(statement->whole, &input, double_quotes, NULL, &out));
-    UNIT_STR(buf_str(&out), "SELECT net, 'o''neil', 5 % 2 -- example.net\n;");
+    CU_ASSERT(statement->bound && statement->n_params == 1 && statement->backslashes);
+    CU_ASSERT(template_set_key(&input, &needs, slice_str("x' OR 'a'='a@e.net")));
+    pgsql_statement_values(statement, &input, &out, &offset);
+    UNIT_STR(out.data, "SELECT a WHERE b = 'x'' OR ''a''=''a@e.net'");
     pgsql_statement_free(statement);
     buf_fini(&err);
     buf_fini(&out);
@@ -301,6 +355,7 @@ int main(void)
     return unit_run("pgsql_statement", (struct unit_test[]){{"statements", test_statements},
                                                             {"hostile keys", test_hostile_keys},
                                                             {"expanded", test_expanded_form},
+                                                            {"nested", test_nested},
                                                             {"backslashes", test_backslashes},
                                                             {"many", test_many_parameters},
                                                             {NULL, NULL}});

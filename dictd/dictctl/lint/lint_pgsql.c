@@ -103,7 +103,7 @@ static char *statement_text(const struct pgsql_config *config)
     if (config->statement->bound)
         return mem_strdup(config->statement->text);
     if (template_set_key(&input, &config->needs, slice_str(plain_key)))
-        template_expand(config->statement->whole, &input, NULL, NULL, &text);
+        pgsql_text_expand(config->statement->expanded, &input, NULL, NULL, &text);
     return buf_take(&text);
 }
 
