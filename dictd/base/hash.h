@@ -52,6 +52,14 @@ static inline uint64_t hash_word(const char *p)
     return word;
 }
 
+static inline uint64_t hash_half_word(const char *p)
+{
+    uint32_t half;
+
+    memcpy(&half, p, sizeof half);
+    return half;
+}
+
 static inline uint64_t hash_bytes(struct hash_seed seed, struct slice key)
 {
     uint64_t hash = seed.a, first = 0, last = 0;
@@ -60,12 +68,16 @@ static inline uint64_t hash_bytes(struct hash_seed seed, struct slice key)
 
     for (; left > 16; left -= 16, p += 16)
         hash = hash_fold(hash_word(p) ^ seed.b, hash_word(p + 8) ^ hash);
-    /* The last 16 bytes or fewer: two words, which may overlap. */
-    if (left >= 8) {
-        first = hash_word(p);
+    /* The end: two words, which may overlap each other and what came before. */
+    if (key.len >= 8) {
+        first = hash_word(key.len >= 16 ? p + left - 16 : p);
         last = hash_word(p + left - 8);
+    } else if (left >= 4) {
+        first = hash_half_word(p);
+        last = hash_half_word(p + left - 4);
     } else if (left > 0) {
-        memcpy(&first, p, left);
+        first = (uint64_t)(unsigned char)p[0] << 8 | (unsigned char)p[left / 2];
+        last = (unsigned char)p[left - 1];
     }
     hash = hash_fold(first ^ seed.b, last ^ hash);
     return hash_fold(hash ^ UINT64_C(0x9e3779b97f4a7c15), key.len ^ seed.b);

@@ -25,11 +25,14 @@ static enum decode_status decode(char *bytes, size_t len, struct request *out, s
     return DECODE_OK;
 }
 
-static const char *const words[] = {
-    [ANSWER_FOUND] = "OK ",
-    [ANSWER_NOT_FOUND] = "NOTFOUND ",
-    [ANSWER_TEMP] = "TEMP ",
-    [ANSWER_PERM] = "PERM ",
+static const struct word {
+    char text[10];
+    unsigned char len;
+} words[] = {
+    [ANSWER_FOUND] = {"OK ", 3},
+    [ANSWER_NOT_FOUND] = {"NOTFOUND ", 9},
+    [ANSWER_TEMP] = {"TEMP ", 5},
+    [ANSWER_PERM] = {"PERM ", 5},
 };
 
 /* Writes the decimal digits of n and a colon so that they end at end; returns their start. */
@@ -45,9 +48,8 @@ static char *length_before(char *end, size_t n)
 
 static void encode(const struct answer *answer, struct buf *out)
 {
-    const char *word = words[answer->status];
-    size_t word_len = strlen(word);
-    size_t len = word_len + answer->text.len;
+    const struct word *word = &words[answer->status];
+    size_t len = word->len + answer->text.len;
     char length[24], *length_start, *to;
     size_t length_len;
 
@@ -62,8 +64,8 @@ static void encode(const struct answer *answer, struct buf *out)
     to = buf_reserve(out, length_len + len + 1);
     memcpy(to, length_start, length_len);
     to += length_len;
-    memcpy(to, word, word_len);
-    to += word_len;
+    memcpy(to, word->text, word->len);
+    to += word->len;
     if (answer->text.len > 0)
         memcpy(to, answer->text.ptr, answer->text.len);
     to[answer->text.len] = ',';

@@ -12,10 +12,10 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/queue.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "dictd/base/mem.h"
+#include "dictd/server/socket_calls.h"
 
 enum {
     READ_SIZE = 16 * 1024,    /* a few hundred requests: no client starves the others */
@@ -23,10 +23,6 @@ enum {
     SWEEP_MS = 1000,
     GRIPE_MS = 10000
 };
-
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0 /* the program ignores SIGPIPE */
-#endif
 
 struct connection {
     TAILQ_ENTRY(connection) by_activity; /* in set->all: the longest quiet one first */
@@ -229,7 +225,7 @@ static bool flush(struct connection *connection)
     size_t sent = 0;
 
     while (sent < out->len) {
-        ssize_t n = send(connection->fd, out->data + sent, out->len - sent, MSG_NOSIGNAL);
+        ssize_t n = socket_send(connection->fd, out->data + sent, out->len - sent);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -308,7 +304,7 @@ static bool take_input(struct connection *connection)
     ssize_t n;
 
     do
-        n = recv(connection->fd, set->read_buffer, sizeof set->read_buffer, 0);
+        n = socket_recv(connection->fd, set->read_buffer, sizeof set->read_buffer);
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK;
