@@ -9,13 +9,11 @@ enum decode_status netstring_decode(const char *bytes, size_t len, size_t limit,
     size_t length = 0, digits = 0;
 
     while (digits < len && bytes[digits] >= '0' && bytes[digits] <= '9') {
-        size_t digit = (size_t)(bytes[digits] - '0');
-
         if (digits > 0 && length == 0)
             return DECODE_BAD; /* a leading zero */
-        if (digit > limit || length > (limit - digit) / 10)
-            return DECODE_BAD; /* over the limit */
-        length = length * 10 + digit;
+        length = length * 10 + (size_t)(bytes[digits] - '0');
+        if (length > limit)
+            return DECODE_BAD;
         digits++;
     }
     if (digits == len)

@@ -15,7 +15,8 @@
 /*
  * Reads one netstring from the start of bytes. OK: payload (borrowed from
  * bytes) and used are set. BAD: not a netstring, or its length is over limit:
- * said as soon as the length is read, before any of the payload is there.
+ * said as soon as the length is read, before any of the payload is there. limit is
+ * under SIZE_MAX / 16.
  */
 enum decode_status netstring_decode(const char *bytes, size_t len, size_t limit,
                                     struct slice *payload, size_t *used);
