@@ -3,7 +3,6 @@
 
 #include <time.h>
 
-#include "dictd/base/clock.h"
 #include "dictd/base/mem.h"
 #include "dictd/lookup/cache.h"
 
@@ -322,56 +321,6 @@ static void test_other_limits(void)
     cache_free(cache);
 }
 
-enum { MILLION_PUTS = 1500000, MILLION_RUNS = 3 };
-
-/* Fills a cache for a million entries and goes on; for each call, the least that it ever took.
- */
-static void put_million(uint32_t *least_us)
-{
-    struct cache *cache = make(75u * 1000 * 1000, 25, 10);
-    cache_source_id db = add(cache, START_MS);
-    struct cache_stats stats;
-    size_t i;
-
-    for (i = 0; i < MILLION_PUTS; i++) {
-        const char *key = numbered("", i);
-        uint64_t before = clock_monotonic_us(), took;
-
-        put(cache, db, key, "gregory,root", i / 1000);
-        took = clock_monotonic_us() - before;
-        if (took < least_us[i])
-            least_us[i] = (uint32_t)took;
-        if (i != 999999)
-            continue;
-        cache_get_stats(cache, &stats);
-        CU_ASSERT_EQUAL(stats.entries, 1000000);
-        CU_ASSERT(stats.bytes < 75u * 1000 * 1000);
-        UNIT_STR(get(cache, db, numbered("", 0), 1000), "fresh=gregory,root");
-    }
-    cache_free(cache);
-}
-
-/* Memory as counted, and no call that takes long. A pause that is the cache's own comes at the
- * same call every time; what the machine does beside does not. */
-static void test_million(void)
-{
-    uint32_t *least_us = mem_array(MILLION_PUTS, sizeof *least_us), worst_us = 0;
-    uint64_t all_us = 0;
-    size_t i;
-
-    memset(least_us, 0xff, MILLION_PUTS * sizeof *least_us);
-    for (i = 0; i < MILLION_RUNS; i++)
-        put_million(least_us);
-    for (i = 0; i < MILLION_PUTS; i++) {
-        all_us += least_us[i];
-        worst_us = least_us[i] > worst_us ? least_us[i] : worst_us;
-    }
-    printf("\n    %.2f us for each put and eviction, the longest %u us\n    ",
-           (double)all_us / MILLION_PUTS, worst_us);
-    CU_ASSERT(worst_us < 1000);
-    free(least_us);
-}
-
 /* --- records --- */
 
 struct copy {
@@ -539,7 +488,6 @@ int main(void)
         {"limits of one entry", test_limits},
         {"memory", test_memory},
         {"other limits", test_other_limits},
-        {"a million", test_million},
         {"restore", test_restore},
         {"a model", test_model},
         {NULL, NULL},
