@@ -89,7 +89,7 @@ static void fail(struct play *play, const char *what, const char *got, const cha
     play->failures++;
 }
 
-static void broken(const struct play *play, const char *why)
+static _Noreturn void broken(const struct play *play, const char *why)
 {
     fprintf(stderr, "%s:%u: broken script: %s\n", play->path, play->line, why);
     exit(2);
