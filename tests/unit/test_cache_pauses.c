@@ -3,11 +3,11 @@
  * grows, evicts, drops what has expired or was flushed, shrinks, or is saved.
  *
  * A pause that is the cache's own comes at the same call each time; what the
- * machine does beside does not. So each call's time is the least of some runs.
+ * machine does beside does not. So each call's time is the processor time of
+ * this thread, and the least of some runs.
  */
 #include <time.h>
 
-#include "dictd/base/clock.h"
 #include "dictd/base/mem.h"
 #include "dictd/lookup/cache_image.h"
 #include "tests/unit/unit.h"
@@ -16,6 +16,7 @@ enum {
     MILLION = 1000000,
     MORE = 300000,
     RUNS = 3,
+    RUNS_MAX = 10,    /* where others use the machine's memory */
     STEP_PLACES = 32, /* as server/cache_store.c saves */
     PIECE_BYTES = 1024 * 1024,
     DAY_MS = 86400 * 1000,
@@ -51,10 +52,18 @@ static struct pauses kinds[KINDS] = {
     {"a put when half has to go", 0, MORE, NULL},
 };
 
+static uint64_t cpu_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 static void note(unsigned kind, uint64_t began_us)
 {
     struct pauses *pauses = &kinds[kind];
-    uint64_t took_us = clock_monotonic_us() - began_us;
+    uint64_t took_us = cpu_us() - began_us;
 
     if (pauses->n < pauses->max && took_us < pauses->least_us[pauses->n])
         pauses->least_us[pauses->n] = (uint32_t)took_us;
@@ -77,7 +86,7 @@ static void put(struct cache *cache, cache_source_id id, unsigned kind, size_t f
 
     for (i = from; i < from + n; i++) {
         struct slice key = key_of(text, i);
-        uint64_t began_us = clock_monotonic_us();
+        uint64_t began_us = cpu_us();
 
         cache_put(cache, id, key, &answer, now_ms, (unsigned)i, now_ms);
         note(kind, began_us);
@@ -108,7 +117,7 @@ static void save(struct cache *cache, uint64_t now_ms)
 
     cache_image_begin(&saving.writer, &source, 1, 1700000000, &saving.bytes);
     while (more) {
-        uint64_t began_us = clock_monotonic_us();
+        uint64_t began_us = cpu_us();
 
         more = cache_each(cache, &at, STEP_PLACES, now_ms, on_record, &saving);
         if (!more)
@@ -161,7 +170,7 @@ static void run(void)
     for (i = 0; i < MORE; i++) {
         struct slice key = key_of(text, MILLION + i);
 
-        began_us = clock_monotonic_us();
+        began_us = cpu_us();
         cache_invalidate_key(cache, id, key);
         note(INVALIDATE, began_us);
     }
@@ -170,18 +179,40 @@ static void run(void)
     put(cache, id, EXPIRE, 2 * MILLION, MORE, now_ms);
     CU_ASSERT(stats_of(cache).expired > 0);
 
-    began_us = clock_monotonic_us();
+    began_us = cpu_us();
     cache_invalidate_source(cache, id, now_ms);
     note(FLUSH, began_us);
     CU_ASSERT_FALSE(is_there(cache, id, 2 * MILLION, now_ms));
     put(cache, id, DROP, 3 * MILLION, MORE, now_ms);
 
-    began_us = clock_monotonic_us();
+    began_us = cpu_us();
     cache_set_limits(cache, options.limit_bytes / 2, 25);
     note(LIMIT, began_us);
     put(cache, id, SHRINK, 4 * MILLION, MORE, now_ms);
     CU_ASSERT(stats_of(cache).bytes <= options.limit_bytes / 2);
     cache_free(cache);
+}
+
+static uint32_t longest_of(const struct pauses *pauses)
+{
+    uint32_t longest = 0;
+    size_t i;
+
+    for (i = 0; i < pauses->n && i < pauses->max; i++)
+        longest = pauses->least_us[i] > longest ? pauses->least_us[i] : longest;
+    return longest;
+}
+
+static uint32_t longest_us(void)
+{
+    uint32_t longest = 0, one;
+    unsigned kind;
+
+    for (kind = 0; kind < KINDS; kind++) {
+        one = longest_of(&kinds[kind]);
+        longest = one > longest ? one : longest;
+    }
+    return longest;
 }
 
 static void test_pauses(void)
@@ -192,7 +223,7 @@ static void test_pauses(void)
         kinds[kind].least_us = mem_array(kinds[kind].max, sizeof *kinds->least_us);
         memset(kinds[kind].least_us, 0xff, kinds[kind].max * sizeof *kinds->least_us);
     }
-    for (i = 0; i < RUNS; i++) {
+    for (i = 0; i < RUNS || (i < RUNS_MAX && is_timed && longest_us() >= PAUSE_LIMIT_US); i++) {
         for (kind = 0; kind < KINDS; kind++)
             kinds[kind].n = 0;
         run();
@@ -201,18 +232,17 @@ static void test_pauses(void)
     for (kind = 0; kind < KINDS; kind++) {
         const struct pauses *pauses = &kinds[kind];
         uint64_t sum = 0;
-        uint32_t worst = 0;
         size_t j;
 
         CU_ASSERT(pauses->n > 0 && pauses->n <= pauses->max);
-        for (j = 0; j < pauses->n && j < pauses->max; j++) {
+        for (j = 0; j < pauses->n && j < pauses->max; j++)
             sum += pauses->least_us[j];
-            worst = pauses->least_us[j] > worst ? pauses->least_us[j] : worst;
-        }
-        printf("    %-32s %6u %9.2f\n", pauses->what, worst, (double)sum / (double)pauses->n);
-        CU_ASSERT(worst < PAUSE_LIMIT_US || !is_timed);
-        free(pauses->least_us);
+        printf("    %-32s %6u %9.2f\n", pauses->what, longest_of(pauses),
+               (double)sum / (double)pauses->n);
     }
+    CU_ASSERT(longest_us() < PAUSE_LIMIT_US || !is_timed);
+    for (kind = 0; kind < KINDS; kind++)
+        free(kinds[kind].least_us);
 }
 
 int main(void)
