@@ -86,6 +86,11 @@ static uint64_t later(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 struct model_question model_ask(const struct model *model, size_t key, bool has_two,
                                 uint64_t now_ms)
 {
@@ -108,7 +113,8 @@ const char *model_judge(const struct model *model, const struct model_question *
     if (answer->status == ANSWER_NOT_FOUND)
         limit_ms = MODEL_NEGATIVE_TTL_MS;
     for (i = 0; i < 2; i++)
-        from_ms[i] = later(now_ms - later(limit_ms, MODEL_UNDER_WAY_MS), question->floor_ms[i]);
+        from_ms[i] = later(earlier(question->asked_ms - limit_ms, now_ms - MODEL_UNDER_WAY_MS),
+                           question->floor_ms[i]);
     switch (answer->status) {
     case ANSWER_FOUND:
         value = value_of(answer->text);

@@ -4,9 +4,10 @@
  * It keeps, for each key, what was true when. A reply is right when what it says was
  * true at some moment between the earliest that its kind allows and now:
  *
- *   not found - the negative TTL ago, or as long ago as an answer can be under way, and for
- *   every candidate; never before a flush, or a change that the feed told of, after which it
- *   was asked
+ *   not found - the negative TTL before it was asked (an absence that serves then serves to the
+ *   end of that lookup, which may wait for another candidate), or as long ago as an answer can
+ *   be under way, and for every candidate; never before a flush, or a change that the feed told
+ *   of, after which it was asked
  *
  *   found - the same with the TTL and the stale TTL, for one candidate
  *

@@ -6,7 +6,7 @@
 
 #include "dictd/base/mem.h"
 
-enum { TRIES_MAX = 5000 };
+enum { TRIES_MAX = 40000 };
 
 /* Tries to do without len steps from at on. */
 static bool leave_out(unsigned *steps, size_t *n, size_t at, size_t len, unsigned *scratch,
