@@ -86,7 +86,7 @@ BEGIN
         END IF;
     WHEN 'grants' THEN
         EXECUTE 'SELECT array_agg(address), bool_or(anyone) FROM '
-                || '(SELECT address, anyone FROM ' || rows_of || ' AS r) AS part'
+                || '(SELECT address, anyone FROM ' || rows_of || ' AS r LIMIT 1001) AS part'
            INTO names, everything;
     WHEN 'logins' THEN
         EXECUTE 'SELECT array_agg(name) FROM ' || rows_of || ' AS r' INTO names;

@@ -27,16 +27,16 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
        AND coalesce(dictd.address_fault(k.key), dictd.name_fault(k.login)) IS NOT NULL
 $$;
 
--- Domains and their spellings in U-labels, logins, addresses, grants: those that are missing.
--- added counts what is new; changed are the numbers of pairs that gave an address that was
--- there before one more owner.
+-- Domains, logins, addresses, grants: those that are missing, grants in the order of the pairs,
+-- which is the order of an answer. changed are the numbers of pairs that gave an address that was
+-- there before one more owner. Equal pairs are one.
 CREATE FUNCTION dictd.import(keys text[], logins text[], OUT domains_added bigint,
                              OUT logins_added bigint, OUT addresses_added bigint,
                              OUT grants_added bigint, OUT changed bigint[])
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    name text;
-    fresh text[];
+    in_domain text;
+    newest bigint;
 BEGIN
     -- An alias domain stands for its domain.
     SELECT array_agg(CASE WHEN a.name IS NULL THEN k.key
@@ -46,41 +46,41 @@ BEGIN
       LEFT JOIN dictd.alias_domains a ON a.name = dictd.domain_of(k.key);
 
     IF NOT dictd.is_admin() THEN
-        FOR name IN SELECT DISTINCT dictd.domain_of(k) FROM unnest(keys) k LOOP
-            PERFORM dictd.need_right(name);
+        FOR in_domain IN SELECT DISTINCT dictd.domain_of(k) FROM unnest(keys) k LOOP
+            PERFORM dictd.need_right(in_domain);
         END LOOP;
     END IF;
     INSERT INTO dictd.domains (name)
-    SELECT DISTINCT dictd.domain_of(k) FROM unnest(keys) k WHERE dictd.domain_of(k) IS NOT NULL
-        ON CONFLICT DO NOTHING;
+    SELECT g.name FROM (SELECT DISTINCT dictd.domain_of(k) AS name FROM unnest(keys) k) AS g
+     WHERE g.name IS NOT NULL
+       AND NOT EXISTS (SELECT FROM dictd.domains d WHERE d.name = g.name)
+        ON CONFLICT (name) DO NOTHING;
     GET DIAGNOSTICS domains_added = ROW_COUNT;
     INSERT INTO dictd.logins (name)
-    SELECT DISTINCT l FROM unnest(logins) l WHERE l IS NOT NULL
-        ON CONFLICT DO NOTHING;
+    SELECT g.name FROM (SELECT DISTINCT l AS name FROM unnest(logins) l) AS g
+     WHERE g.name IS NOT NULL
+       AND NOT EXISTS (SELECT FROM dictd.logins l WHERE l.name = g.name)
+        ON CONFLICT (name) DO NOTHING;
     GET DIAGNOSTICS logins_added = ROW_COUNT;
-    WITH new AS (
-        INSERT INTO dictd.addresses (address, recipient)
-        SELECT DISTINCT k, left(k, 1) <> '@' FROM unnest(keys) k
-            ON CONFLICT DO NOTHING RETURNING address
-    )
-    SELECT count(*), array_agg(address) INTO addresses_added, fresh FROM new;
-    -- In the order of the files, which is the order of an answer.
-    WITH given AS (
-        SELECT min(p.n) AS n, p.key, p.login
-          FROM unnest(keys, logins) WITH ORDINALITY AS p(key, login, n)
-         WHERE p.login IS NOT NULL GROUP BY p.key, p.login
-    ), new AS (
-        INSERT INTO dictd.grants (address, login)
-        SELECT g.key, g.login FROM given g ORDER BY g.n
-            ON CONFLICT DO NOTHING RETURNING address, login
-    )
-    SELECT count(*), array_agg(g.n ORDER BY g.n) FILTER (
-               WHERE f.address IS NULL -- not of this chunk; an earlier one is of this transaction
-                 AND (SELECT a.created_at < now() FROM dictd.addresses a
-                       WHERE a.address = new.address))
-      INTO grants_added, changed
-      FROM new JOIN given g ON g.key = new.address AND g.login = new.login
-      LEFT JOIN unnest(fresh) AS f(address) ON f.address = new.address;
+    INSERT INTO dictd.addresses (address, recipient)
+    SELECT k, left(k, 1) <> '@' FROM unnest(keys) k
+        ON CONFLICT (address) DO NOTHING;
+    GET DIAGNOSTICS addresses_added = ROW_COUNT;
+    SELECT max(g.id) INTO newest FROM dictd.grants g;
+    INSERT INTO dictd.grants (address, login)
+    SELECT p.key, p.login FROM unnest(keys, logins) WITH ORDINALITY AS p(key, login, n)
+     WHERE p.login IS NOT NULL ORDER BY p.n
+        ON CONFLICT (address, login) WHERE login IS NOT NULL DO NOTHING;
+    GET DIAGNOSTICS grants_added = ROW_COUNT;
+    IF grants_added > 0 AND addresses_added < (SELECT count(DISTINCT k) FROM unnest(keys) k) THEN
+        SELECT array_agg(p.n ORDER BY p.n) INTO changed
+          FROM (SELECT DISTINCT ON (k.key, k.login) k.*
+                  FROM unnest(keys, logins) WITH ORDINALITY AS k(key, login, n)
+                 ORDER BY k.key, k.login, k.n) AS p
+          JOIN dictd.addresses a ON a.address = p.key AND a.created_at < now()
+          JOIN dictd.grants g ON g.address = p.key AND g.login = p.login
+         WHERE g.id > coalesce(newest, 0);
+    END IF;
 END $$;
 
 GRANT EXECUTE ON FUNCTION dictd.import_faults(text[], text[]), dictd.import(text[], text[])
