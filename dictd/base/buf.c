@@ -59,21 +59,28 @@ void buf_add_char(struct buf *buf, char c)
     buf->len++;
 }
 
-void buf_printf(struct buf *buf, const char *format, ...)
+void buf_vprintf(struct buf *buf, const char *format, va_list ap)
 {
-    va_list ap;
+    va_list again;
     int len;
 
-    va_start(ap, format);
+    va_copy(again, ap);
     len = vsnprintf(NULL, 0, format, ap);
-    va_end(ap);
     if (len < 0)
         abort(); /* a format that cannot be printed is a programming error */
     buf_reserve(buf, (size_t)len + 1);
-    va_start(ap, format);
-    vsnprintf(buf->data + buf->len, (size_t)len + 1, format, ap);
-    va_end(ap);
+    vsnprintf(buf->data + buf->len, (size_t)len + 1, format, again);
+    va_end(again);
     buf->len += (size_t)len;
+}
+
+void buf_printf(struct buf *buf, const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    buf_vprintf(buf, format, ap);
+    va_end(ap);
 }
 
 void buf_consume(struct buf *buf, size_t len)

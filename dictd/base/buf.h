@@ -9,6 +9,7 @@
 #ifndef DICTD_BASE_BUF_H
 #define DICTD_BASE_BUF_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 #include "dictd/base/slice.h"
@@ -37,6 +38,8 @@ void buf_add_slice(struct buf *buf, struct slice bytes);
 void buf_add_str(struct buf *buf, const char *s);
 void buf_add_char(struct buf *buf, char c);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buf_vprintf(struct buf *buf, const char *format, va_list ap)
+    __attribute__((format(printf, 2, 0)));
 
 /* Drops the first len bytes, moving the rest down. */
 void buf_consume(struct buf *buf, size_t len);

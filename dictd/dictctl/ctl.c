@@ -5,19 +5,38 @@
 #include <string.h>
 
 #include "dictd/base/buf.h"
+#include "dictd/dictctl/printable.h"
 #include "dictd/dictctl/where.h"
 #include "dictd/protocol/admin.h"
 
+/* Several mistakes in a file are one message of several lines. */
+static void print_lines(FILE *out, struct slice text)
+{
+    const char *newline;
+
+    while (text.len > 0 && (newline = memchr(text.ptr, '\n', text.len)) != NULL) {
+        size_t len = (size_t)(newline - text.ptr);
+
+        ctl_print_text(out, slice_of(text.ptr, len));
+        putc('\n', out);
+        text = slice_of(newline + 1, text.len - len - 1);
+    }
+    ctl_print_text(out, text);
+    putc('\n', out);
+}
+
 void ctl_complain(const char *format, ...)
 {
+    struct buf text = {NULL, 0, 0};
     va_list ap;
 
+    va_start(ap, format);
+    buf_vprintf(&text, format, ap);
+    va_end(ap);
     fflush(stdout);
     fputs("dictctl: ", stderr);
-    va_start(ap, format);
-    vfprintf(stderr, format, ap);
-    va_end(ap);
-    fputc('\n', stderr);
+    print_lines(stderr, buf_slice(&text));
+    buf_fini(&text);
 }
 
 struct client *ctl_connect(const struct ctl *ctl, int *status)
@@ -99,11 +118,9 @@ void ctl_print_json(const json_t *value)
 
 void ctl_print_text(FILE *out, struct slice text)
 {
-    size_t i;
+    struct buf printable = {NULL, 0, 0};
 
-    for (i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-
-        putc(c < ' ' || c == 0x7f ? '?' : c, out);
-    }
+    printable_add(&printable, text);
+    fputs(buf_str(&printable), out);
+    buf_fini(&printable);
 }

@@ -35,7 +35,7 @@ struct ctl {
 /* A command: argv[0..argc) are the words behind its name, ended by NULL. */
 typedef int ctl_command_fn(const struct ctl *ctl, int argc, char **argv);
 
-/* One line on standard error, which begins with `dictctl: `. */
+/* One line on standard error, which begins with `dictctl: `; made printable. */
 void ctl_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* NULL, with a complaint and the exit status, when the daemon cannot be reached. */
@@ -54,7 +54,7 @@ bool ctl_is_error(const struct ctl *ctl, const json_t *reply, int *status);
 
 /* One JSON document, on a line of its own. */
 void ctl_print_json(const json_t *value);
-/* Bytes from elsewhere for a person's eyes: control characters become `?`. */
+/* Made printable (printable.h). */
 void ctl_print_text(FILE *out, struct slice text);
 
 #endif

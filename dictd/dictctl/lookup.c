@@ -50,17 +50,18 @@ static bool ask(struct lookup_run *run, struct slice key)
 
 /* --- answers --- */
 
-static void print_value(const struct lookup_run *run, const json_t *reply, struct buf *value)
+static void print_value(const struct lookup_run *run, const json_t *reply,
+                        const struct buf *value)
 {
     struct buf key = {NULL, 0, 0};
 
     if (run->with_key && admin_get_bytes(reply, "key", &key)) {
-        buf_add_char(&key, '\t');
-        fwrite(key.data, 1, key.len, stdout);
+        ctl_print_text(stdout, buf_slice(&key));
+        putchar('\t');
     }
     buf_fini(&key);
-    buf_add_char(value, '\n');
-    fwrite(value->data, 1, value->len, stdout);
+    ctl_print_text(stdout, buf_slice(value));
+    putchar('\n');
 }
 
 static void complain(const json_t *reply, struct buf *reason)

@@ -8,6 +8,7 @@
 
 #include "dictd/base/buf.h"
 #include "dictd/base/mem.h"
+#include "dictd/dictctl/printable.h"
 
 struct table {
     const char *const *heads;
@@ -48,16 +49,11 @@ static void add_cell(struct table *table, char *text)
 
 void table_add(struct table *table, struct slice cell)
 {
-    char *text = cell.len > 0 ? mem_strndup(cell.ptr, cell.len) : mem_strdup("-");
-    size_t i;
+    struct buf text = {NULL, 0, 0};
 
-    for (i = 0; i < cell.len; i++) {
-        unsigned char c = (unsigned char)text[i];
-
-        if (c < ' ' || c == 0x7f)
-            text[i] = '?';
-    }
-    add_cell(table, text);
+    printable_add(&text, cell.len > 0 ? cell : slice_str("-"));
+    add_cell(table, mem_strndup(text.data, text.len));
+    buf_fini(&text);
 }
 
 void table_add_blank(struct table *table)

@@ -2,8 +2,8 @@
  * table - rows of text in aligned columns, for people.
  *
  * Cells are added row by row; a row is done when it has a cell for each column.
- * Columns are as wide as their widest cell and two spaces apart; control
- * characters are printed as `?`, an empty cell as `-`. Threads: one.
+ * Columns are as wide as their widest cell and two spaces apart; cells are
+ * made printable (printable.h), an empty one is `-`. Threads: one.
  */
 #ifndef DICTD_DICTCTL_TABLE_H
 #define DICTD_DICTCTL_TABLE_H

@@ -130,6 +130,34 @@ class Lookup(WithDaemon):
         self.assertEqual(self.ctl("lookup", "sender_login", "john smith@example.net"),
                          (YES, "gregory\n", ""))
 
+    def test_nothing_that_a_terminal_obeys(self):
+        """Escape sequences, C1 in UTF-8 and alone, text that turns around: of values and of keys."""
+        for raw, shown in ((b"\x1b]0;owned\x07x", "?]0;owned?x"), (b"\xc2\x9b2J", "?2J"),
+                           ("a\u202eb\u2066c".encode(), "a?b?c"), (b"a\x7f\x08b", "a??b"),
+                           ("b\u00fccher \u4e16\U0001f600 \ufffd".encode(),
+                            "b\u00fccher \u4e16\U0001f600 \ufffd")):
+            key = "t%d@example.net" % len(raw)
+            write(self.daemon.table, SENDER_LOGIN.encode() + key.encode() + b" " + raw + b"\n")
+            self.assertTrue(self.until_it_has(key), raw)
+            self.assertEqual(self.ctl("lookup", "sender_login", key), (YES, shown + "\n", ""))
+            _, out, _ = self.ctl("explain", "sender_login", key)
+            self.assertRegex(out, "(?m)^found: " + re.escape(shown) + "$")
+            self.assertIn("  found: " + shown + "\n", out)
+            _, out, _ = self.ctl("--json", "lookup", "sender_login", key)
+            self.assertEqual(json.loads(out)["value"].encode(), raw)
+        write(self.daemon.table, SENDER_LOGIN)
+        _, out, _ = self.ctl("lookup", "sender_login", "\x1b[2J@catchall.example", "x@y")
+        self.assertEqual(out, "?[2J@catchall.example\troot\n")
+        _, _, err = self.ctl("lookup", "no\x1b[2Jmap", "x@y")
+        self.assertNotIn("\x1b", err)
+
+    def until_it_has(self, key):
+        for _ in range(500):
+            if self.ctl("lookup", "sender_login", key)[0] == YES:
+                return True
+            time.sleep(0.02)
+        return False
+
     def test_not_found(self):
         self.assertEqual(self.ctl("lookup", "sender_login", "nobody-here@example.net"),
                          (NO, "", ""))

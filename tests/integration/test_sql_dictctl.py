@@ -94,6 +94,27 @@ class Commands(Case):
         out = self.yes("alias", "show", "G.CZAPLINSKI@Example.NET")
         self.assertRegex(out, r"(?m)^gregory +yes +grant")
 
+    def test_nothing_that_a_terminal_obeys(self):
+        """A note, or a role's name, is anything that somebody typed."""
+        self.fill()
+        evil = "\x1b]0;owned\x07\u009b2J\u202ex"
+        self.pg.sql('CREATE ROLE "%s"' % evil)
+        self.addCleanup(self.pg.sql, 'DROP ROLE "%s"' % evil)
+        said = [self.yes("login", "add", "eva", "--note", evil),
+                self.run_ctl(YES, "admin", "add", evil, "example.net")]
+        for words in (("login", "list"), ("login", "show", "eva"), ("admin", "list"), ("audit",),
+                      ("domain", "show", "example.net")):
+            out = self.yes(*words)
+            self.assertIn("?]0;owned??2J?x", out)
+            said.append(out)
+        for words in (("alias", "show", evil + "@example.net"), ("login", "remove", evil),
+                      ("grant", "add", "root@example.net", evil), ("alias", evil),
+                      ("domain", "list", evil)):
+            said.append(self.pg.ctl(*words)[1:])
+        self.assertNotRegex("".join(str(part) for one in said for part in one),
+                            "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
+        self.assertIn(evil, json.loads(self.yes("login", "show", "eva", "--json"))["note"])
+
     def test_domains(self):
         self.assertEqual(self.yes("domain", "add", "Example.NET", "--note", "ours"),
                          "added domain example.net\n")
