@@ -31,9 +31,12 @@ status=0
 for file in $(find dictd sources -name '*.[ch]' | sort); do
     folder=$(dirname "$file")
     may=" $folder $(allowed "$folder") "
-    # Only import_read.c reads what the file sources read, with their parsers.
-    [ "$file" = dictd/dictctl/import_read.c ] &&
+    # Only these read what the file sources read, with their parsers.
+    case $file in
+    dictd/dictctl/import_read.c | dictd/dictctl/import_lines.[ch])
         may="$may dictd/loop dictd/lookup sources/file sources/aliases sources/passwd sources/texthash "
+        ;;
+    esac
     # dictctl's main.c names its commands, which have rooms of their own.
     [ "$file" = dictd/dictctl/main.c ] && may="$may$(find dictd/dictctl -mindepth 1 -type d | tr '\n' ' ')"
     # Otherwise only main.c names concrete sources.

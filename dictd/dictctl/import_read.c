@@ -8,6 +8,7 @@
 #include <uninorm.h>
 
 #include "dictd/base/mem.h"
+#include "dictd/dictctl/import_lines.h"
 #include "dictd/lookup/fold.h"
 #include "dictd/lookup/keywalk.h"
 #include "sources/aliases/aliases.h"
@@ -24,6 +25,7 @@ struct import_reading {
     const struct import_file *files;
     size_t n_files;
     struct file_reading **readings; /* by file; the owners of all text */
+    struct import_lines **lines;    /* by file; NULL until one is asked for */
     struct local_domains *domains;
     struct keywalk_rules rules;
     struct file_rules *file_rules;
@@ -170,6 +172,7 @@ struct import_reading *import_read(const struct import_file *files, size_t n,
     reading->report = report_fn;
     reading->ctx = ctx;
     reading->readings = mem_array(n, sizeof(struct file_reading *));
+    reading->lines = mem_array(n, sizeof(struct import_lines *));
     reading->domains = local_domains_new();
     for (size_t i = 0; i < n_domains; i++)
         local_domains_add_origin(reading->domains, slice_str(domains[i]));
@@ -190,12 +193,15 @@ void import_reading_free(struct import_reading *reading)
 {
     if (reading == NULL)
         return;
-    for (size_t i = 0; i < reading->n_files; i++)
+    for (size_t i = 0; i < reading->n_files; i++) {
         file_reading_free(reading->readings[i]);
+        import_lines_free(reading->lines[i]);
+    }
     file_rules_detach(reading->file_rules);
     file_rules_unref(reading->file_rules);
     local_domains_free(reading->domains);
     free(reading->readings);
+    free(reading->lines);
     free(reading->entries.list);
     free(reading->logins.list);
     free(reading);
@@ -231,58 +237,14 @@ const struct import_entry *import_find_login(const struct import_reading *readin
 
 /* --- where it stands --- */
 
-/* The length of the logical line that begins at text. */
-static size_t logical_len(struct slice text, unsigned *n_lines)
-{
-    size_t len = 0;
-
-    *n_lines = 0;
-    do {
-        const char *newline = memchr(text.ptr + len, '\n', text.len - len);
-
-        len = newline != NULL ? (size_t)(newline - text.ptr) + 1 : text.len;
-        ++*n_lines;
-    } while (len < text.len && (text.ptr[len] == ' ' || text.ptr[len] == '\t'));
-    return len;
-}
-
-/* The parser itself says what is the key of a line that stands alone. */
-static bool line_has(const struct import_reading *reading, const struct import_entry *entry,
-                     struct slice line)
-{
-    const struct import_file *file = &reading->files[entry->file];
-    struct file_reading *alone =
-        file_reading_new(format_of(file->kind), file->path, reading->file_rules, NULL);
-    bool has;
-
-    alone->table = file_table_new();
-    alone->format->parse(alone, line);
-    has = file_table_has(alone->table, entry->key);
-    file_reading_free(alone);
-    return has;
-}
-
 unsigned import_line(const struct import_reading *reading, const struct import_entry *entry)
 {
-    struct file_text text;
-    unsigned number = 1, n_lines = 0, found = 0;
-    struct slice rest;
+    const struct import_file *file = &reading->files[entry->file];
+    struct import_lines **lines = &reading->lines[entry->file];
 
-    if (!file_text_read(&text, reading->files[entry->file].path, SIZE_MAX)) {
-        file_text_fini(&text);
-        return 0;
-    }
-    rest = file_text_slice(&text);
-    while (found == 0 && rest.len > 0) {
-        size_t len = logical_len(rest, &n_lines);
-
-        if (line_has(reading, entry, slice_of(rest.ptr, len)))
-            found = number;
-        number += n_lines;
-        rest = slice_of(rest.ptr + len, rest.len - len);
-    }
-    file_text_fini(&text);
-    return found;
+    if (*lines == NULL)
+        *lines = import_lines_read(format_of(file->kind), file->path, reading->file_rules);
+    return import_lines_find(*lines, entry->key);
 }
 
 void import_directory_form(struct buf *out, struct slice key)

@@ -14,7 +14,7 @@
 #include "dictd/dictctl/sql/sql_text.h"
 #include "dictd/lookup/address.h"
 
-enum { FILES_LIMIT = 64, DOMAINS_LIMIT = 256, PROGRESS_MS = 5000 };
+enum { FILES_LIMIT = 64, DOMAINS_LIMIT = 256 };
 
 static const char no_owner[] = ":no-owner:"; /* of an alias that leads to no login */
 
@@ -29,7 +29,6 @@ struct importing {
     struct import_reading *reading;
     struct import_send send;
     size_t n_entries_done, n_entries;
-    uint64_t said_ms;
 };
 
 /* ------------------------------------------------------------------ report */
@@ -42,13 +41,14 @@ static void on_report(void *ctx, bool refused, const char *line)
     ctl_complain("%s: %s", refused ? "refused" : "skipped", line);
 }
 
-static void place_of(void *ctx, const void *origin, struct buf *out)
+static uint64_t place_of(void *ctx, const void *origin, struct buf *out)
 {
     const struct importing *importing = ctx;
     const struct import_entry *entry = origin;
+    unsigned line = import_line(importing->reading, entry);
 
-    buf_printf(out, "%s:%u", importing->files[entry->file].path,
-               import_line(importing->reading, entry));
+    buf_printf(out, "%s:%u", importing->files[entry->file].path, line);
+    return (uint64_t)entry->file << 32 | line;
 }
 
 static void refuse(struct importing *importing, const struct import_entry *entry,
@@ -59,16 +59,6 @@ static void refuse(struct importing *importing, const struct import_entry *entry
     buf_add_slice(&shown, entry->key);
     import_send_refuse(&importing->send, entry, buf_str(&shown), why);
     buf_fini(&shown);
-}
-
-static void progress(struct importing *importing)
-{
-    uint64_t now = clock_monotonic_ms();
-
-    if (now - importing->said_ms < PROGRESS_MS)
-        return;
-    importing->said_ms = now;
-    ctl_complain("%zu of %zu entries sent", importing->n_entries_done, importing->n_entries);
 }
 
 /* ----------------------------------------------------------------- entries */
@@ -140,12 +130,12 @@ static bool send_files(struct importing *importing)
     const struct import_entry *entries =
         import_entries(importing->reading, &importing->n_entries);
 
-    importing->said_ms = clock_monotonic_ms();
     for (size_t i = 0; i < importing->n_entries; i++) {
         if (!add_entry(importing, &entries[i]))
             return false;
         if (importing->send.n == 0)
-            progress(importing);
+            import_send_progress(&importing->send, importing->n_entries_done,
+                                 importing->n_entries, "entries");
     }
     return import_send_flush(&importing->send);
 }
@@ -174,12 +164,15 @@ static void run(struct importing *importing)
     send->json = importing->ctl.json;
     send->place = place_of;
     send->ctx = importing;
+    send->said_ms = clock_monotonic_ms();
     if (sql_connect(&send->sql, &importing->ctl, importing->map_file, &send->status)) {
         if (sql_do(&send->sql, "BEGIN", &send->status) &&
             (importing->postfixadmin != NULL
                  ? sql_import_postfixadmin(send, &importing->ctl, importing->postfixadmin)
                  : send_files(importing)))
             import_send_end(send);
+        else
+            import_send_report(send);
         sql_close(&send->sql);
     }
     import_reading_free(importing->reading);

@@ -108,10 +108,12 @@ static const char owners_text[] = OWNERS
 struct reading {
     struct import_send *send;
     enum import_what what;
+    const char *what_text;
+    size_t n; /* rows of it */
 };
 
 /* The names of tables, which outlive a chunk. */
-static const char *const tables[] = {"alias", "mailbox", "domain", "alias_domain"};
+static const char *const tables[] = {"domain", "alias_domain", "mailbox", "alias"};
 
 static const char *table_of(const char *name)
 {
@@ -122,10 +124,15 @@ static const char *table_of(const char *name)
     return tables[i];
 }
 
-static void place_of(void *ctx, const void *origin, struct buf *out)
+static uint64_t place_of(void *ctx, const void *origin, struct buf *out)
 {
+    uint64_t number = 0;
+
     (void)ctx;
     buf_add_str(out, origin);
+    while (strcmp(tables[number], origin) != 0)
+        number++;
+    return number;
 }
 
 /* No lookup finds what is not folded: its owners are none, and would not stay so here. */
@@ -217,6 +224,9 @@ static bool take_row(void *ctx, const PGresult *result)
     }
     buf_fini(&key);
     buf_fini(&err);
+    reading->n++;
+    if (good && send->n == 0)
+        import_send_progress(send, reading->n, 0, reading->what_text);
     return good;
 }
 
@@ -224,16 +234,16 @@ static bool send_all(struct import_send *send, struct sql *from)
 {
     static const struct {
         enum import_what what;
-        const char *text;
-    } steps[] = {{IMPORT_DOMAINS, domains_text},
-                 {IMPORT_LOGINS, logins_text},
-                 {IMPORT_ADDRESSES, addresses_text},
-                 {IMPORT_GRANTS, owners_text}};
+        const char *what_text, *text;
+    } steps[] = {{IMPORT_DOMAINS, "domains", domains_text},
+                 {IMPORT_LOGINS, "logins", logins_text},
+                 {IMPORT_ADDRESSES, "addresses", addresses_text},
+                 {IMPORT_GRANTS, "owners", owners_text}};
 
     if (!sql_do(from, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", &send->status))
         return false;
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-        struct reading reading = {send, steps[i].what};
+        struct reading reading = {send, steps[i].what, steps[i].what_text, 0};
 
         if (reading.what == IMPORT_GRANTS && send->n_refused > 0)
             break; /* all that can be wrong with them was said of the others */

@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dictd/base/clock.h"
+
+enum { PROGRESS_MS = 5000 };
+
 void import_send_fini(struct import_send *send)
 {
     buf_fini(&send->keys);
@@ -14,33 +18,36 @@ void import_send_fini(struct import_send *send)
 
 /* ------------------------------------------------------------------ report */
 
-static void report(struct import_send *send, const void *origin, const char *shown,
-                   const char *word, const char *what)
-{
-    struct buf place = {NULL, 0, 0};
-
-    send->place(send->ctx, origin, &place);
-    ctl_complain("%s: %s: %s: %s", word, buf_str(&place), shown, what);
-    buf_fini(&place);
-}
-
 void import_send_skip(struct import_send *send, const void *origin, const char *shown,
                       const char *why)
 {
-    report(send, origin, shown, "skipped", why);
+    import_notes_add(&send->notes, origin, "skipped", shown, why);
     send->n_skipped++;
 }
 
 void import_send_refuse(struct import_send *send, const void *origin, const char *shown,
                         const char *why)
 {
-    report(send, origin, shown, "refused", why);
+    import_notes_add(&send->notes, origin, "refused", shown, why);
     send->n_refused++;
 }
 
 static const char *shown_of(struct import_send *send, size_t n)
 {
     return buf_str(&send->shown) + send->shown_at[n];
+}
+
+void import_send_progress(struct import_send *send, size_t n, size_t of, const char *what)
+{
+    uint64_t now = clock_monotonic_ms();
+
+    if (now - send->said_ms < PROGRESS_MS)
+        return;
+    send->said_ms = now;
+    if (of > 0)
+        ctl_complain("%zu of %zu %s sent", n, of, what);
+    else
+        ctl_complain("%zu %s sent", n, what);
 }
 
 static void print_sums(const struct import_send *send)
@@ -106,8 +113,8 @@ static void report_changed(struct import_send *send, const char *array)
 
         if (end == array)
             return;
-        report(send, send->origins[n - 1], shown_of(send, n - 1), "changed",
-               "has one more owner");
+        import_notes_add(&send->notes, send->origins[n - 1], "changed", shown_of(send, n - 1),
+                         "has one more owner");
         send->n_changed++;
         array = end;
     }
@@ -225,10 +232,16 @@ bool import_send_state(struct import_send *send, enum import_what what, const vo
 
 /* ------------------------------------------------------------------ the end */
 
+void import_send_report(struct import_send *send)
+{
+    import_notes_print(&send->notes, send->place, send->ctx);
+}
+
 void import_send_end(struct import_send *send)
 {
     bool keep = !send->dry_run && send->n_refused == 0;
 
+    import_send_report(send);
     if (!sql_do(&send->sql, keep ? "COMMIT" : "ROLLBACK", &send->status))
         return;
     if (send->n_refused > 0) {
