@@ -19,6 +19,8 @@ struct image_head {
     uint32_t n_sources, unused;
 };
 
+_Static_assert(sizeof(struct image_head) == CACHE_IMAGE_HEAD_BYTES, "as cache_image.h has it");
+
 struct image_source {
     uint64_t fingerprint;
     uint32_t name_len, unused;
@@ -151,17 +153,29 @@ static bool sum_is_right(struct slice image)
     return sum == want;
 }
 
+bool cache_image_is_ours(struct slice image, struct buf *why)
+{
+    struct image_head head;
+
+    if (!take(&image, &head, sizeof head) || memcmp(head.magic, magic, sizeof magic) != 0)
+        buf_add_str(why, "it is no cache of postfix-dictd");
+    else if (head.byte_order != BYTE_ORDER_MARK)
+        buf_add_str(why, "it was written on another kind of machine");
+    else if (head.version != VERSION_NUMBER)
+        buf_printf(why, "it has version %u, not %d", head.version, VERSION_NUMBER);
+    else
+        return true;
+    return false;
+}
+
 static bool head_is_right(struct slice image, struct image_head *head, uint64_t wall_ms,
                           struct buf *why)
 {
-    if (!take(&image, head, sizeof *head) || memcmp(head->magic, magic, sizeof magic) != 0) {
-        buf_add_str(why, "it is no cache of postfix-dictd");
-    } else if (head->byte_order != BYTE_ORDER_MARK) {
-        buf_add_str(why, "it was written on another kind of machine");
-    } else if (head->version != VERSION_NUMBER) {
-        buf_printf(why, "it has version %u, not %d", head->version, VERSION_NUMBER);
-    } else if (image.len < sizeof(struct image_record) + sizeof(struct image_end) ||
-               !sum_is_right(slice_of(image.ptr - sizeof *head, image.len + sizeof *head))) {
+    if (!cache_image_is_ours(image, why))
+        return false;
+    (void)take(&image, head, sizeof *head);
+    if (image.len < sizeof(struct image_record) + sizeof(struct image_end) ||
+        !sum_is_right(slice_of(image.ptr - sizeof *head, image.len + sizeof *head))) {
         buf_add_str(why, "it is damaged, or not complete");
     } else if (head->saved_ms > wall_ms + CLOCKS_DIFFER_MS) {
         buf_add_str(why, "it is from the future");

@@ -40,6 +40,11 @@ void cache_image_add(struct cache_image_writer *writer, const struct cache_recor
                      size_t source, uint64_t wall_ms, struct buf *out);
 void cache_image_end(struct cache_image_writer *writer, struct buf *out); /* frees, too */
 
+enum { CACHE_IMAGE_HEAD_BYTES = 32 };
+
+/* Do the first CACHE_IMAGE_HEAD_BYTES say so? False with a reason in why. */
+bool cache_image_is_ours(struct slice head, struct buf *why);
+
 /* source: as cache_image_source's index. age_ms is as of wall_ms. */
 typedef void cache_image_source_fn(void *ctx, size_t source,
                                    const struct cache_image_source *is);
