@@ -94,10 +94,18 @@ $(BUILD)/tests/replay/replay: $(REPLAY_SRC:%.c=$(BUILD)/obj/%.o) $(LIB)
 
 tests: all $(UNIT_BIN) $(REPLAY_BIN)
 
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(LIB_SRC)
+FUZZ_CC  := clang $(CPPFLAGS_ALL) -std=c11 -g -O1 -pthread \
+            $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+FUZZ_OBJ := $(LIB_SRC:%.c=$(BUILD)/fuzz/obj/%.o)
+
+$(BUILD)/fuzz/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	clang $(CPPFLAGS_ALL) -std=c11 -g -O1 -pthread -fsanitize=fuzzer,address,undefined \
-	    -o $@ $< $(LIB_SRC) $(LIBS)
+	$(if $(V),,@echo "  CC    $< (fuzz)")
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_OBJ)
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $< $(FUZZ_OBJ) $(LIBS)
 
 layers:
 	@tests/layers.sh
@@ -140,5 +148,5 @@ include packaging/install.mk
 .PHONY: all tests layers check check-installed run asan tsan bench fuzz clean
 .SECONDARY:
 
--include $(LIB_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(CTL_OBJ:.o=.d) \
+-include $(LIB_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(CTL_OBJ:.o=.d) \
          $(patsubst %.c,$(BUILD)/obj/%.d,$(UNIT_SRC) $(UNIT_SHARED) $(REPLAY_SRC))

@@ -269,6 +269,21 @@ class Restarted(Cached):
                 finally:
                     d.stop()
 
+    def test_no_file_and_a_huge_one(self):
+        """Neither is taken into memory."""
+        d = self.warm()
+        d.stop()
+        os.truncate(self.file, 1 << 40)
+        d.start()
+        self.assertIn("is ignored: it is too large for cache_size", d.log())
+        self.assertEqual(self.steps(d, "gregory@example.net")[0]["cache"], "miss")
+        d.kill()
+        os.unlink(self.file)
+        os.mkdir(self.file)
+        d.start()
+        self.assertIn("is ignored: it is empty, or no file", d.log())
+        self.assertEqual(self.steps(d, "gregory@example.net")[0]["cache"], "miss")
+
     def test_cannot_be_written(self):
         d = self.daemon()
         d.configure(self.text + "cache_file = %s/no/such/directory\n" % d.dir)
