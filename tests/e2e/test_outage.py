@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""PostgreSQL killed, stopped and cut off under a steady SMTP load, with scaled times.
+"""PostgreSQL and slapd killed, stopped and cut off under a steady SMTP load, with scaled times.
 
-Never a permanent reject of a valid sender or recipient, never a forged sender let through; and
+Both at once, each with maps and a load of its own. Never a permanent reject of a valid sender or recipient, never a forged sender let through; and
 after recovery the verdicts are exact, and what changed meanwhile is seen, within the negative TTL.
 """
 
@@ -16,6 +16,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 import harness
+from ldap import Slapd, ldif_entry
 from pg import Postgres
 
 NEGATIVE_TTL_S = 3
@@ -137,6 +138,84 @@ class Load(threading.Thread):
         return since
 
 
+class Site:
+    """One back end behind a relay, the maps that ask it, and the load on them."""
+
+    def __init__(self, name, server, target):
+        self.name = name
+        self.server = server
+        self.relay = Relay(target)
+        self.loads = []
+        self.port = None
+
+    def maps(self, source):
+        return {self.name + "_sender": source, self.name + "_recipient": source}
+
+    def add_smtpd(self, postfix, daemon):
+        self.port = postfix.add_smtpd(
+            smtpd_sender_login_maps=daemon.socketmap(self.name + "_sender"),
+            local_recipient_maps=daemon.socketmap(self.name + "_recipient"))
+
+    def start_loads(self, postfix):
+        self.loads = [Load(postfix, self.port, case) for case in CASES]
+        for load in self.loads:
+            load.start()
+
+    def kill(self):
+        self.server.stop(signal.SIGKILL)
+
+    def restart(self):
+        self.server.launch()
+
+    def freeze(self):
+        self.server.freeze()
+
+    def thaw(self):
+        self.server.thaw()
+
+    def cut(self):
+        self.relay.cut = True
+
+    def mend(self):
+        self.relay.cut = False
+
+    def stop(self):
+        for load in self.loads:
+            load.ending = True
+        for load in self.loads:
+            load.join(20)
+        self.relay.stop()
+
+
+class PostgresSite(Site):
+    def __init__(self, server):
+        super().__init__("pgsql", server, server.port)
+
+    def source(self, scratch):
+        return "pgsql:" + self.server.map_file(
+            scratch.file("pgsql.cf"), hosts="127.0.0.1:%d" % self.relay.port, query_timeout="1s")
+
+    def change(self, recipient):
+        self.server.sql("INSERT INTO owners VALUES ('%s', 'gregory')" % recipient)
+
+
+class SlapdSite(Site):
+    def __init__(self, server):
+        super().__init__("ldap", server, server.port)
+
+    def source(self, scratch):
+        return "ldap:" + self.server.map_file(
+            scratch.file("ldap.cf"), server_host="ldap://127.0.0.1:%d" % self.relay.port,
+            timeout="1")
+
+    def change(self, recipient):
+        self.server.add(ldif_entry(
+            "cn=%s,ou=groups,%s" % (recipient, self.server.suffix),
+            [("objectClass", "groupOfNames"), ("objectClass", "inetLocalMailRecipient"),
+             ("cn", recipient), ("mailLocalAddress", recipient),
+             ("member", "uid=gregory,ou=people," + self.server.suffix)]))
+
+
 def check_recovery(report, name, loads, start):
     # The pool's own back-off and a busy machine on top.
     limit = NEGATIVE_TTL_S + 3
@@ -164,81 +243,73 @@ def check_new_recipient(report, name, postfix, port, recipient, start):
                      "%.1f s" % took)
 
 
-def outage(report, name, loads, begin, end, change, postfix, port):
-    recipient = "new-%s@example.net" % name
-    with harness.Smtp(postfix, port) as smtp:
-        report.check(smtp.verdict(STRANGER, recipient).code == 550,
-                     "%s: a recipient is unknown before" % name)
-    begin()
-    began = time.monotonic()
-    if change is not None:
-        change(recipient)
-    time.sleep(OUTAGE_S)
-    last = {load.case: load.codes_since(began + OUTAGE_S - 2) for load in loads}
-    end()
-    start = time.monotonic()
-    check_recovery(report, name, loads, start)
-    for load in loads:
+def check_loads(report, name, site, began, last):
+    for load in site.loads:
         report.check(not load.wrong and load.error is None,
                      "%s: %s as <%s> to <%s>: %d or later, always"
                      % ((name,) + load.case[:3] + (load.case[3],)),
                      "%s %s" % (load.wrong[:1], load.error or ""))
         if load.case == DIRECT:
-            codes = last[load.case]
-            report.check(250 in codes, "%s: <%s> to <%s> still passes, from the cache"
-                         % ((name,) + load.case[1:3]), codes[-3:])
-    report.check(any(code >= 400 and code < 500
-                     for load in loads if load.case[3] == 550
+            report.check(250 in last[load], "%s: <%s> to <%s> still passes, from the cache"
+                         % ((name,) + load.case[1:3]), last[load][-3:])
+    report.check(any(400 <= code < 500 for load in site.loads if load.case[3] == 550
                      for code in load.codes_since(began)),
                  "%s: an unknown recipient has to wait" % name)
-    if change is not None:
-        check_new_recipient(report, name, postfix, port, recipient, start)
+
+
+def outage(report, what, sites, postfix, begin, end, changes=False):
+    """begin, end: of a site. changes: something is made known in the outage."""
+    names = {site: "%s %s" % (site.name, what) for site in sites}
+    recipient = "new-%s@example.net" % what
+    for site in sites:
+        with harness.Smtp(postfix, site.port) as smtp:
+            report.check(smtp.verdict(STRANGER, recipient).code == 550,
+                         "%s: a recipient is unknown before" % names[site])
+    for site in sites:
+        begin(site)
+    began = time.monotonic()
+    for site in sites if changes else []:
+        site.change(recipient)
+    time.sleep(OUTAGE_S)
+    last = {load: load.codes_since(began + OUTAGE_S - 2) for site in sites for load in site.loads}
+    for site in sites:
+        end(site)
+    start = time.monotonic()
+    for site in sites:
+        check_recovery(report, names[site], site.loads, start)
+        check_loads(report, names[site], site, began, last)
+    for site in sites if changes else []:
+        check_new_recipient(report, names[site], postfix, site.port, recipient, start)
 
 
 def run(report, arguments):
-    with harness.Scratch("outage") as scratch, Postgres() as pg:
-        relay = Relay(pg.port)
-        scratch.own(relay)
-        accounts = harness.Accounts(scratch)
-        postfix = harness.Postfix(scratch, accounts, {})
-        path = pg.map_file(scratch.file("pgsql.cf"), hosts="127.0.0.1:%d" % relay.port,
-                           query_timeout="1s")
-        sources = "pgsql:" + path
+    with harness.Scratch("outage") as scratch, Postgres() as pg, Slapd() as slapd:
+        sites = [PostgresSite(pg), SlapdSite(slapd)]
+        postfix = harness.Postfix(scratch, harness.Accounts(scratch), {})
         settings = {"postfix_config_directory": postfix.config}
         settings.update(SETTINGS)
-        daemon = harness.Daemon(scratch, "dictd", settings,
-                                {"sender_login": sources, "local_recipient": sources})
-        port = postfix.add_smtpd(
-            smtpd_sender_login_maps=daemon.socketmap("sender_login"),
-            local_recipient_maps=daemon.socketmap("local_recipient"))
+        maps = {}
+        for site in sites:
+            maps.update(site.maps(site.source(scratch)))
+        daemon = harness.Daemon(scratch, "dictd", settings, maps)
+        for site in sites:
+            scratch.own(site)
+            site.add_smtpd(postfix, daemon)
         postfix.write_config()
         daemon.start()
         postfix.start()
-        loads = [Load(postfix, port, case) for case in CASES]
-        for load in loads:
-            load.start()
         start = time.monotonic()
-        check_recovery(report, "at first", loads, start)
-
-        def change(recipient):
-            pg.sql("INSERT INTO owners VALUES ('%s', 'gregory')" % recipient)
-
-        def cut():
-            relay.cut = True
-
-        def mend():
-            relay.cut = False
-
-        outage(report, "killed", loads, lambda: pg.stop(signal.SIGKILL), pg.launch, None,
-               postfix, port)
-        outage(report, "stopped", loads, pg.freeze, pg.thaw, None, postfix, port)
-        outage(report, "cut-off", loads, cut, mend, change, postfix, port)
-        for load in loads:
-            load.ending = True
-        for load in loads:
-            load.join(20)
-        report.check(sum(len(load.verdicts) for load in loads) > 500, "the load was a load",
-                     "%d verdicts" % sum(len(load.verdicts) for load in loads))
+        for site in sites:
+            site.start_loads(postfix)
+            check_recovery(report, site.name + " at first", site.loads, start)
+        outage(report, "killed", sites, postfix, Site.kill, Site.restart)
+        outage(report, "stopped", sites, postfix, Site.freeze, Site.thaw)
+        outage(report, "cut-off", sites, postfix, Site.cut, Site.mend, changes=True)
+        for site in sites:
+            site.stop()
+            verdicts = sum(len(load.verdicts) for load in site.loads)
+            report.check(verdicts > 500, site.name + ": the load was a load",
+                         "%d verdicts" % verdicts)
         daemon.check_end(report, "at last")
 
 
