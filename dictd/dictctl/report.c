@@ -205,6 +205,12 @@ static void add_use(struct table *table, const json_t *object)
     add_number(table, use, "invalidated");
 }
 
+static void add_source_use(struct table *table, const json_t *source)
+{
+    add_use(table, source);
+    add_number(table, json_object_get(source, "cache"), "evicted");
+}
+
 static void add_cache_stats(struct table *table, const json_t *cache)
 {
     add_number(table, cache, "entries");
@@ -222,13 +228,16 @@ static void print_cache_stats(const json_t *reply)
     static const char *const use_heads[] = {
         "CACHED",  ">FRESH",     ">NEGATIVE",    ">REFRESHED",   ">STALE",
         ">MISSED", ">COALESCED", ">NOT RETRIED", ">INVALIDATED", NULL};
+    static const char *const source_heads[] = {
+        "CACHED",     ">FRESH",       ">NEGATIVE",    ">REFRESHED", ">STALE", ">MISSED",
+        ">COALESCED", ">NOT RETRIED", ">INVALIDATED", ">EVICTED",   NULL};
     static const char *const cache_heads[] = {">ENTRIES", ">NEGATIVE", ">BYTES",
                                               ">LIMIT",   ">STORED",   ">EVICTED",
                                               ">EXPIRED", ">REFUSED",  NULL};
     struct table *cache = table_new(cache_heads);
 
     print_rows(json_object_get(reply, "maps"), use_heads, add_use);
-    print_rows(json_object_get(reply, "sources"), use_heads, add_use);
+    print_rows(json_object_get(reply, "sources"), source_heads, add_source_use);
     add_cache_stats(cache, json_object_get(reply, "cache"));
     table_print(cache, stdout);
     putchar('\n');

@@ -102,6 +102,9 @@ void cache_source_remove(struct cache *cache, cache_source_id source);
 void cache_source_limits(struct cache *cache, cache_source_id source, uint64_t positive_ms,
                          uint64_t negative_ms);
 
+/* How many of its entries were evicted, as in cache_stats. */
+uint64_t cache_source_evicted(const struct cache *cache, cache_source_id source);
+
 void cache_feed_ready(struct cache *cache, cache_source_id source, uint64_t now_ms);
 void cache_feed_lost(struct cache *cache, cache_source_id source, uint64_t now_ms);
 

@@ -80,10 +80,12 @@ static void leave(struct cache *cache, struct cache_entry *entry, cache_handle h
     struct cache_half *half = &cache->halves[(entry->flags & CACHE_FLAG_NEGATIVE) != 0];
     uint64_t hash = cache_hash_entry(cache, entry);
 
-    if (!wanted)
-        cache->stats.expired++;
-    else
+    if (wanted) {
         cache->stats.evicted++;
+        cache->sources[entry->source].evicted++;
+    } else {
+        cache->stats.expired++;
+    }
     if (wanted && !(entry->flags & CACHE_FLAG_MAIN))
         cache_ghosts_add(&half->ghosts, hash);
     cache_kill(cache, hash, handle);

@@ -233,6 +233,7 @@ struct cache_source {
     uint64_t absent_from; /* the same, for absences */
     uint64_t latest;      /* that anything was learnt */
     uint64_t positive_ms, negative_ms;
+    uint64_t evicted; /* as in cache_stats */
     bool feed_ready;
     uint64_t feed_from, feed_to; /* the feed that is ready, or the last one that was */
 };

@@ -56,6 +56,11 @@ void cache_source_limits(struct cache *cache, cache_source_id source, uint64_t p
     cache->sources[source].negative_ms = negative_ms;
 }
 
+uint64_t cache_source_evicted(const struct cache *cache, cache_source_id source)
+{
+    return cache->sources[source].evicted;
+}
+
 void cache_feed_ready(struct cache *cache, cache_source_id id, uint64_t now_ms)
 {
     struct cache_source *source = &cache->sources[id];

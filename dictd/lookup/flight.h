@@ -100,6 +100,7 @@ struct flights_status {
     size_t queries;       /* under way */
     uint64_t no_retry_ms; /* from now on; 0 when it may be asked */
     bool feed_ready;
+    uint64_t evicted; /* of its entries in the cache */
 };
 void flights_get_status(const struct flights *flights, struct flights_status *out);
 

@@ -142,5 +142,8 @@ void flights_get_status(const struct flights *flights, struct flights_status *ou
         .queries = flights->n_queries,
         .no_retry_ms = flights->health.failing && until_ms > now_ms ? until_ms - now_ms : 0,
         .feed_ready = flights->feed_ready,
+        .evicted = flights->ref->cache != NULL
+                       ? cache_source_evicted(flights->ref->cache, flights->ref->cache_id)
+                       : 0,
     };
 }

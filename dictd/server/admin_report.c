@@ -227,6 +227,16 @@ static json_t *map_stats(const struct map *map)
     return object;
 }
 
+static void set_evicted(json_t *object, const struct source_ref *ref)
+{
+    struct flights_status status;
+
+    if (ref->flights == NULL)
+        return;
+    flights_get_status(ref->flights, &status);
+    set_count(json_object_get(object, "cache"), "evicted", status.evicted);
+}
+
 static json_t *source_stats(const struct source_ref *ref)
 {
     json_t *object = admin_object();
@@ -236,6 +246,7 @@ static json_t *source_stats(const struct source_ref *ref)
     set_answers(object, ref->stats.answers);
     set_count(object, "batches", ref->stats.batches);
     set_use(object, &ref->stats.use);
+    set_evicted(object, ref);
     set_latency(object, ref);
     return object;
 }

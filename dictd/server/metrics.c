@@ -1,6 +1,8 @@
 /* See metrics.h. */
 #include "dictd/server/metrics.h"
 
+#include "dictd/lookup/flight.h"
+
 static const char *const statuses[] = {
     [ANSWER_NOT_FOUND] = "not_found",
     [ANSWER_FOUND] = "found",
@@ -169,9 +171,16 @@ static void cache_metrics(const struct metrics_input *input, struct buf *out)
     for (i = 0; i < site->n_maps; i++)
         add_use(out, "map_cache_total", "map", site->maps[i]->name, &site->maps[i]->stats.use);
     head(out, "source_cache_total", "counter", "What the cache did for keys, by source.");
-    for (i = 0; i < site->n_sources; i++)
-        add_use(out, "source_cache_total", "source", site->sources[i]->name,
-                &site->sources[i]->stats.use);
+    for (i = 0; i < site->n_sources; i++) {
+        const struct source_ref *ref = site->sources[i];
+        struct flights_status status = {0};
+
+        add_use(out, "source_cache_total", "source", ref->name, &ref->stats.use);
+        if (ref->flights != NULL)
+            flights_get_status(ref->flights, &status);
+        sample(out, "source_cache_total", "source", ref->name, "evicted",
+               (double)status.evicted);
+    }
 }
 
 void metrics_prometheus(const struct metrics_input *input, struct buf *out)

@@ -125,6 +125,21 @@ class Running(Cached):
             self.assertGreater(use["stale"], 0)
 
 
+    def test_evictions_are_told_by_source(self):
+        d = self.daemon("cache_size = 1M\n")
+        with d.client() as client:
+            for i in range(0, 20000, 100):
+                client.send(b"".join(request("m", "user%d@%s.example.net" % (k, "x" * 60))
+                                     for k in range(i, i + 100)))
+                for _ in range(100):
+                    self.assertEqual(client.read(), "NOTFOUND ")
+        stats = json.loads(d.ctl("--json", "stats")[1])
+        evicted = stats["sources"][0]["cache"]["evicted"]
+        self.assertGreater(evicted, 1000)
+        self.assertEqual(evicted, stats["cache"]["evicted"])
+        self.assertRegex(d.ctl("stats")[1], r"INVALIDATED +EVICTED\n.*pgsql:.* %d\n" % evicted)
+
+
 class Leaving(Cached):
     """Clients that go while PostgreSQL is silent: a place is free again as soon as nobody waits,
     and not only when query_timeout (5 s) ends the lookup."""
