@@ -276,8 +276,8 @@ static struct answer parse_answer(const struct play *play, char *word)
 static void do_cache(struct play *play, char **words)
 {
     struct cache_options options = {0, 25, 0, {1, 2}};
-    unsigned long size, jitter;
-    unsigned long long seed;
+    unsigned long size = 0, jitter = 0;
+    unsigned long long seed = 0;
 
     if (play->n_sources > 0 || sscanf(words[1], "size=%lu", &size) != 1 ||
         sscanf(words[2], "jitter=%lu", &jitter) != 1 ||
