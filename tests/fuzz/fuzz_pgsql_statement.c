@@ -176,7 +176,8 @@ static void tokenize(const char *p, struct buf *out)
                 p++;
             add_token(out, 'W', begin, (size_t)(p - begin));
         } else {
-            add_token(out, *p == ';' ? ';' : 'O', p++, 1);
+            add_token(out, *p == ';' ? ';' : 'O', p, 1);
+            p++;
             if (*begin == ';')
                 continue;
         }
