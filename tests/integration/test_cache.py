@@ -229,6 +229,26 @@ class Restarted(Cached):
         self.assertEqual(step["cache"], "negative")
         self.assertLessEqual(step["age_ms"], step["ttl_ms"])
 
+    def test_restarted_while_the_source_is_down(self):
+        """What is there serves stale, an absence never does, and the truth is back with it."""
+        with Postgres() as pg:
+            self.pg, shared = pg, self.pg
+            self.addCleanup(setattr, self, "pg", shared)
+            d = self.daemon("m_cache_ttl = 1s\nm_negative_cache_ttl = 1s\nm_stale_ttl = 1h\n")
+            self.assertEqual(d.ask("m", "gregory@example.net"), "OK gregory")
+            self.assertEqual(d.ask("m", "nobody-here@example.net"), "NOTFOUND ")
+            pg.sql("UPDATE owners SET login = 'root' WHERE address = 'gregory@example.net'")
+            pg.stop(signal.SIGKILL)
+            d.stop()
+            time.sleep(1.2)
+            d.start()
+            for _ in range(5):
+                self.assertEqual(d.ask("m", "gregory@example.net"), "OK gregory")
+                self.assertTrue(d.ask("m", "nobody-here@example.net").startswith("TEMP "))
+            pg.launch()
+            until(lambda: d.ask("m", "nobody-here@example.net") == "NOTFOUND ", "back", 10)
+            until(lambda: d.ask("m", "gregory@example.net") == "OK root", "the new owner", 3)
+
     def test_written_at_reload_and_gone_after_flush(self):
         d = self.warm()
         self.assertFalse(os.path.exists(self.file) and os.path.getsize(self.file) > 200)
