@@ -328,6 +328,18 @@ static void set_attributes(struct ldap_config *config)
         answers[i] = mem_strdup(roles->names[i]);
     config->login->answers = answers;
     config->login->looked_at = ldap_filter_attributes(config->filter_text);
+    config->login->asked =
+        roles->n > 0 ? ldap_names_copy(roles->names) : mem_array(1, sizeof *answers);
+}
+
+/* A referral leads away with the filter, to where nothing is known of the schema. */
+static void plan_batches(struct ldap_config *config)
+{
+    static char *none[] = {NULL};
+
+    if (!config->dynamic_base && !config->chase_referrals)
+        config->plan = ldap_batch_plan_new(config->filter_text, &config->roles);
+    config->login->tells = ldap_names_copy(config->plan != NULL ? config->plan->tells : none);
 }
 
 static void read_roles(const struct reading *reading)
@@ -397,6 +409,7 @@ struct ldap_config *ldap_config_parse(const char *path, struct slice text, struc
         read_results(&reading);
         read_roles(&reading);
         read_limits(&reading);
+        plan_batches(config);
         config->domain = map_value_domain(&reading.values);
     }
     config->warnings = mem_strdup(buf_str(&warnings));
@@ -430,10 +443,10 @@ void ldap_login_unref(struct ldap_login *login)
     free(login->tls_key);
     free(login->tls_random_file);
     free(login->tls_cipher_suite);
-    if (login->answers != NULL)
-        ldap_names_free(login->answers);
-    if (login->looked_at != NULL)
-        ldap_names_free(login->looked_at);
+    ldap_names_free(login->answers);
+    ldap_names_free(login->looked_at);
+    ldap_names_free(login->asked);
+    ldap_names_free(login->tells);
     free(login);
 }
 
@@ -454,6 +467,7 @@ void ldap_config_free(struct ldap_config *config)
     free(config->filter_text);
     free(config->result_text);
     ldap_roles_fini(&config->roles);
+    ldap_batch_plan_free(config->plan);
     free(config->warnings);
     free(config);
 }

@@ -30,6 +30,7 @@
 #include "dictd/base/slice.h"
 #include "dictd/lookup/name_list.h"
 #include "dictd/lookup/template.h"
+#include "sources/ldap/ldap_batch.h"
 #include "sources/ldap/ldap_host.h"
 #include "sources/ldap/ldap_roles.h"
 
@@ -52,9 +53,11 @@ struct ldap_login {
     int debuglevel;
     uint64_t tcp_user_timeout_ms; /* 0: the system's */
     uint64_t timeout_ms;          /* 10 s: of each operation */
-    /* Which attributes the server should know: those that answers come from, and those of
-     * query_filter. Both lists end with NULL. */
+    /* For ldap_schema.h, lists that end with NULL. Which attributes the server should know:
+     * those that answers come from, and those of query_filter. */
     char **answers, **looked_at;
+    char **asked; /* all that the map asks for */
+    char **tells; /* those that tell the keys of a batch apart; none: no batches */
 };
 
 struct ldap_config {
@@ -71,6 +74,7 @@ struct ldap_config {
     bool dynamic_base; /* then a base that does not exist is "not found" */
     int scope;         /* LDAP_SCOPE_ */
     struct ldap_roles roles;
+    struct ldap_batch_plan *plan; /* of many keys in one search; NULL: each goes alone */
 
     uint64_t recursion_limit; /* 1000 */
     uint64_t expansion_limit; /* values; 0: none. More is TEMP */

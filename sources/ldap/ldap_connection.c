@@ -13,15 +13,14 @@
 #include <stdlib.h>
 
 #include "dictd/base/mem.h"
-#include "sources/ldap/ldap_dial.h"
-#include "sources/ldap/ldap_elsewhere.h"
-#include "sources/ldap/ldap_expansion.h"
-#include "sources/ldap/ldap_flights.h"
+#include "sources/ldap/ldap_connection_parts.h"
 #include "sources/ldap/ldap_handle.h"
 #include "sources/ldap/ldap_message.h"
 
 enum {
     ASKINGS_MAX = LDAP_FLIGHTS_MAX - 1, /* one is for the root DSE */
+    FIRSTS_MAX = 3, /* first searches at once where what waits meanwhile can share the next */
+    IN_FLIGHT_MAX = 256, /* keys */
     MESSAGES_PER_TURN = 1000,
     TICK_MS = 250,
     SILENCE_MS = 1000,  /* then it is asked for its root DSE */
@@ -29,162 +28,13 @@ enum {
     IDLE_MS = 60000
 };
 
-/* A search at another server. */
-struct away {
-    TAILQ_ENTRY(away) link;
-    struct asking *asking;
-    struct ldap_elsewhere *search;
-};
-
-/* A key on its way. */
-struct asking {
-    TAILQ_ENTRY(asking) link;       /* in askings */
-    TAILQ_ENTRY(asking) link_ready; /* in ready */
-    struct ldap_connection *connection;
-    struct backend_execution *execution;
-    struct ldap_expansion expansion;
-    TAILQ_HEAD(, away) aways;
-    size_t n_flights; /* its searches in flights */
-    bool is_ready;    /* it has unsent questions, and is in ready */
-};
-
-TAILQ_HEAD(askings, asking);
-
-struct ldap_connection {
-    struct backend_connection base; /* must be first */
-    const struct source_env *env;
-    const struct ldap_config *config;
-    const struct ldap_host *host;
-    struct ldap_dial *dial;
-    LDAP *ld;
-    struct loop_io *io;
-    struct loop_timer *timer;
-    struct askings askings, ready;
-    struct ldap_flights flights;
-    struct buf doubt;  /* why "not found" is none; empty: it is */
-    bool is_blocked;   /* a search is not written whole */
-    bool is_broken;    /* found out inside send */
-    bool is_probed;    /* the root DSE is asked for */
-    uint64_t heard_ms; /* or when the silence began to mean something */
-    uint64_t idle_since_ms;
-    uint64_t connect_timeout_ms;
-};
-
-static uint64_t now_of(const struct ldap_connection *connection)
-{
-    return loop_now_ms(connection->env->loop);
-}
-
-/* ------------------------------------------------------------- one asking */
-
-static void make_ready(struct asking *asking)
-{
-    if (asking->is_ready || TAILQ_EMPTY(&asking->expansion.unsent))
-        return;
-    asking->is_ready = true;
-    TAILQ_INSERT_TAIL(&asking->connection->ready, asking, link_ready);
-}
-
-static void away_free(struct away *away)
-{
-    TAILQ_REMOVE(&away->asking->aways, away, link);
-    ldap_elsewhere_free(away->search);
-    free(away);
-}
-
-/* What is still under way for it is of no use any more. */
-static void forget_flights(struct asking *asking)
-{
-    struct ldap_connection *connection = asking->connection;
-
-    for (size_t i = 0; i < LDAP_FLIGHTS_MAX && asking->n_flights > 0; i++) {
-        struct ldap_flight *flight = &connection->flights.at[i];
-
-        if (flight->id == 0 || flight->question == NULL ||
-            flight->question->expansion != &asking->expansion)
-            continue;
-        flight->question = NULL;
-        asking->n_flights--;
-        if (connection->is_blocked || connection->is_broken || connection->ld == NULL)
-            continue; /* the answer will be passed over */
-        if (ldap_abandon_ext(connection->ld, flight->id, NULL, NULL) == LDAP_SUCCESS)
-            ldap_flights_remove(&connection->flights, flight);
-        else
-            connection->is_broken = true;
-    }
-}
-
-static void asking_free(struct asking *asking)
-{
-    struct ldap_connection *connection = asking->connection;
-
-    forget_flights(asking);
-    while (!TAILQ_EMPTY(&asking->aways))
-        away_free(TAILQ_FIRST(&asking->aways));
-    TAILQ_REMOVE(&connection->askings, asking, link);
-    if (asking->is_ready)
-        TAILQ_REMOVE(&connection->ready, asking, link_ready);
-    ldap_expansion_fini(&asking->expansion);
-    free(asking);
-    if (--connection->base.n_in_flight == 0)
-        connection->idle_since_ms = now_of(connection);
-}
-
-static void give_back(struct asking *asking, enum backend_fault fault, const char *why)
-{
-    struct ldap_connection *connection = asking->connection;
-    struct backend_execution *execution = asking->execution;
-
-    asking_free(asking);
-    connection->base.events->returned(connection->base.ctx, execution, fault, why);
-}
-
-static void answer(struct asking *asking)
-{
-    struct ldap_connection *connection = asking->connection;
-    struct backend_execution *execution = asking->execution;
-    struct buf values = {NULL, 0, 0};
-    struct answer answer;
-
-    ldap_expansion_values(&asking->expansion, &values);
-    if (values.len > 0) {
-        buf_clear(&connection->doubt);
-    } else if (connection->doubt.len > 0) {
-        give_back(asking, BACKEND_FAULT_KEY, buf_str(&connection->doubt));
-        return;
-    }
-    answer = values.len > 0 ? answer_found(buf_slice(&values)) : answer_not_found();
-    asking_free(asking);
-    connection->base.events->answered(connection->base.ctx, execution, &answer);
-    buf_fini(&values);
-}
-
-static void settle_asking(struct asking *asking)
-{
-    struct ldap_expansion *expansion = &asking->expansion;
-
-    if (asking->execution->abandoned) {
-        give_back(asking, BACKEND_FAULT_KEY, "nobody waits for it any more");
-    } else if (!ldap_expansion_is_over(expansion)) {
-        make_ready(asking);
-    } else if (expansion->fault != BACKEND_FAULT_NONE) {
-        struct buf why = {NULL, 0, 0};
-
-        buf_add_slice(&why, buf_slice(&expansion->why));
-        give_back(asking, expansion->fault, buf_str(&why));
-        buf_fini(&why);
-    } else {
-        answer(asking);
-    }
-}
-
 static void settle_askings(struct ldap_connection *connection)
 {
-    struct asking *asking, *next;
+    struct ldap_asking *asking, *next;
 
     for (asking = TAILQ_FIRST(&connection->askings); asking != NULL; asking = next) {
         next = TAILQ_NEXT(asking, link);
-        settle_asking(asking);
+        ldap_asking_settle(asking);
     }
 }
 
@@ -210,8 +60,8 @@ static void close_with(struct ldap_connection *connection, const char *why)
     (void)buf_str(&connection->base.why);
     let_go(connection);
     while (!TAILQ_EMPTY(&connection->askings))
-        give_back(TAILQ_FIRST(&connection->askings), BACKEND_FAULT_CONNECTION,
-                  backend_connection_why(&connection->base));
+        ldap_asking_give_back(TAILQ_FIRST(&connection->askings), BACKEND_FAULT_CONNECTION,
+                              backend_connection_why(&connection->base));
 }
 
 /* The server, or the network, has ended it. */
@@ -242,10 +92,9 @@ static bool is_written(LDAP *ld)
            code != LDAP_BUSY;
 }
 
-/* LDAP_SUCCESS: it is under way. LDAP_BUSY: not now. */
-static int search(struct ldap_connection *connection, const char *base, int scope,
-                  const char *filter, char **attributes, int size_limit,
-                  struct ldap_question *question)
+int ldap_connection_search(struct ldap_connection *connection, const char *base, int scope,
+                           const char *filter, char **attributes, int size_limit, bool is_first,
+                           struct ldap_flight **flight)
 {
     const uint64_t limit_ms = connection->config->login->timeout_ms;
     struct timeval limit = {(time_t)(limit_ms / 1000), (suseconds_t)(limit_ms % 1000 * 1000)};
@@ -260,42 +109,44 @@ static int search(struct ldap_connection *connection, const char *base, int scop
     if (!is_written(connection->ld))
         connection->is_blocked = true;
     if (connection->flights.n == 0)
-        connection->heard_ms = now_of(connection);
-    ldap_flights_add(&connection->flights, id, question, now_of(connection));
+        connection->heard_ms = ldap_connection_now(connection);
+    *flight =
+        ldap_flights_add(&connection->flights, id, is_first, ldap_connection_now(connection));
     return code;
 }
 
-static void on_away_done(void *ctx, struct ldap_question *question);
-
-static void go_away(struct asking *asking, struct ldap_question *question)
+void ldap_connection_abandon(struct ldap_connection *connection, struct ldap_flight *flight)
 {
-    struct ldap_connection *connection = asking->connection;
-    struct away *away = mem_zalloc(sizeof *away);
-
-    away->asking = asking;
-    TAILQ_INSERT_TAIL(&asking->aways, away, link);
-    away->search =
-        ldap_elsewhere_new(connection->env->workers, connection->config, connection->host->uri,
-                           question, connection->connect_timeout_ms, on_away_done, away);
+    flight->question = NULL;
+    flight->together = NULL;
+    if (connection->is_blocked || connection->is_broken || connection->ld == NULL)
+        return; /* the answer will be passed over */
+    if (ldap_abandon_ext(connection->ld, flight->id, NULL, NULL) == LDAP_SUCCESS)
+        ldap_flights_remove(&connection->flights, flight);
+    else
+        connection->is_broken = true;
 }
 
 /* False: not now. */
-static bool send_question(struct asking *asking, struct ldap_question *question)
+static bool send_question(struct ldap_asking *asking, struct ldap_question *question)
 {
     struct ldap_connection *connection = asking->connection;
+    struct ldap_flight *flight;
     int code;
 
     if (question->elsewhere != NULL) {
         TAILQ_REMOVE(&asking->expansion.unsent, question, link);
-        go_away(asking, question);
+        ldap_asking_go_away(asking, question);
         return true;
     }
-    code = search(connection, question->base, question->scope, question->filter,
-                  question->attributes, (int)connection->config->size_limit, question);
+    code = ldap_connection_search(connection, question->base, question->scope, question->filter,
+                                  question->attributes, (int)connection->config->size_limit,
+                                  question->parent == NULL, &flight);
     if (code == LDAP_BUSY)
         return false;
     TAILQ_REMOVE(&asking->expansion.unsent, question, link);
     if (code == LDAP_SUCCESS) {
+        flight->question = question;
         asking->n_flights++;
         return true;
     }
@@ -309,7 +160,7 @@ static bool send_question(struct asking *asking, struct ldap_question *question)
 /* Those with questions take turns, so that a large group does not keep the others waiting. */
 static void pump(struct ldap_connection *connection)
 {
-    struct asking *asking;
+    struct ldap_asking *asking;
     bool settle_later = false;
 
     while (!connection->is_blocked && !connection->is_broken &&
@@ -325,7 +176,7 @@ static void pump(struct ldap_connection *connection)
         if (ldap_expansion_is_over(&asking->expansion) || asking->execution->abandoned)
             settle_later = true;
         else
-            make_ready(asking);
+            ldap_asking_make_ready(asking);
     }
     if (connection->is_broken || settle_later)
         loop_timer_arm(connection->timer, 0);
@@ -338,67 +189,78 @@ static bool has_room(const struct backend_connection *base,
                      const struct backend_execution *first)
 {
     const struct ldap_connection *connection = (const struct ldap_connection *)base;
+    bool together = ldap_together_is_for(connection, first); /* then perhaps two searches */
 
-    (void)first;
     return base->state == BACKEND_READY && !connection->is_broken && !connection->is_blocked &&
-           base->n_in_flight < ASKINGS_MAX;
+           connection->flights.n + together < ASKINGS_MAX &&
+           connection->flights.n_first < (together ? FIRSTS_MAX : ASKINGS_MAX) &&
+           base->n_in_flight < (together ? IN_FLIGHT_MAX : ASKINGS_MAX);
 }
 
-static void ask(struct ldap_connection *connection, struct backend_execution *execution)
+static bool wants_together(const struct ldap_connection *connection,
+                           const struct backend_queue *queue)
 {
-    struct asking *asking = mem_zalloc(sizeof *asking);
+    const struct backend_execution *first = TAILQ_FIRST(queue);
+    const struct backend_execution *second = TAILQ_NEXT(first, link);
 
-    execution->attempts++;
-    asking->connection = connection;
-    asking->execution = execution;
-    TAILQ_INIT(&asking->aways);
-    TAILQ_INSERT_TAIL(&connection->askings, asking, link);
-    connection->base.n_in_flight++;
-    ldap_expansion_init(&asking->expansion, connection->config, execution->key);
-    make_ready(asking);
+    return second != NULL && !second->alone && ldap_together_is_for(connection, first);
+}
+
+static size_t send_each(struct ldap_connection *connection, struct backend_queue *queue,
+                        size_t max)
+{
+    size_t taken = 0;
+
+    do {
+        ldap_asking_make_ready(ldap_asking_new(connection, backend_queue_take(queue)));
+        taken++;
+    } while (taken < max && !TAILQ_EMPTY(queue) && connection->base.n_in_flight < ASKINGS_MAX &&
+             !wants_together(connection, queue));
+    return taken;
 }
 
 static size_t send_some(struct backend_connection *base, struct backend_queue *queue,
                         size_t max)
 {
     struct ldap_connection *connection = (struct ldap_connection *)base;
-    size_t taken = 0;
+    size_t taken;
 
     if (base->n_in_flight == 0) /* the timer was for idleness */
         loop_timer_arm(connection->timer, TICK_MS);
-    while (taken < max && !TAILQ_EMPTY(queue) && base->n_in_flight < ASKINGS_MAX) {
-        ask(connection, backend_queue_take(queue));
-        taken++;
-    }
+    if (max > 1 && wants_together(connection, queue))
+        taken = ldap_together_send(connection, queue, max);
+    else
+        taken = send_each(connection, queue, max);
+    if (taken > 1 && connection->n_spared > 0)
+        connection->n_spared--;
     pump(connection);
     return taken;
 }
 
 /* --------------------------------------------------------------- receiving */
 
-static struct asking *asking_of(const struct ldap_question *question)
-{
-    return (struct asking *)((char *)question->expansion - offsetof(struct asking, expansion));
-}
-
+/* Takes the message. */
 static void take(struct ldap_connection *connection, LDAPMessage *message)
 {
     struct ldap_flight *flight = ldap_flights_find(&connection->flights, ldap_msgid(message));
-    struct ldap_question *question = flight != NULL ? flight->question : NULL;
+    const struct ldap_flight copy = flight != NULL ? *flight : (struct ldap_flight){.id = 0};
     bool is_last = ldap_msgtype(message) == LDAP_RES_SEARCH_RESULT;
 
-    if (flight == NULL)
-        return;
-    if (is_last)
+    if (flight != NULL && is_last)
         ldap_flights_remove(&connection->flights, flight);
-    if (question == NULL) {
-        connection->is_probed = false;
+    if (copy.together != NULL) {
+        ldap_together_take(copy.together, message, copy.is_check);
         return;
     }
-    if (is_last)
-        asking_of(question)->n_flights--;
-    ldap_message_take(connection->ld, message, question);
-    settle_asking(asking_of(question));
+    if (copy.question != NULL) {
+        if (is_last)
+            ldap_asking_of(copy.question)->n_flights--;
+        ldap_message_take(connection->ld, message, copy.question);
+        ldap_asking_settle(ldap_asking_of(copy.question));
+    } else if (flight != NULL) {
+        connection->is_probed = false;
+    }
+    ldap_msgfree(message);
 }
 
 static bool has_more(LDAP *ld)
@@ -423,9 +285,8 @@ static bool drain(struct ldap_connection *connection)
             return true;
         if (message == NULL)
             continue;
-        connection->heard_ms = now_of(connection);
+        connection->heard_ms = ldap_connection_now(connection);
         take(connection, message);
-        ldap_msgfree(message);
         if (connection->base.state == BACKEND_CLOSED)
             return true;
     }
@@ -443,8 +304,7 @@ static void arm_tick(struct ldap_connection *connection)
     }
 }
 
-/* After whatever happened: the last thing that a handler does. */
-static void go_on(struct ldap_connection *connection)
+void ldap_connection_go_on(struct ldap_connection *connection)
 {
     if (connection->base.state == BACKEND_READY && connection->is_broken)
         close_lost(connection);
@@ -464,19 +324,7 @@ static void on_io(void *ctx, int fd, unsigned ready)
         connection->is_blocked = false; /* ldap_result writes the rest */
     if (!drain(connection))
         connection->is_broken = true;
-    go_on(connection);
-}
-
-static void on_away_done(void *ctx, struct ldap_question *question)
-{
-    struct away *away = ctx;
-    struct asking *asking = away->asking;
-    struct ldap_connection *connection = asking->connection;
-
-    (void)question;
-    away_free(away);
-    settle_asking(asking);
-    go_on(connection);
+    ldap_connection_go_on(connection);
 }
 
 /* ------------------------------------------------------------------- time */
@@ -486,20 +334,21 @@ static bool check_silence(struct ldap_connection *connection)
 {
     static char nothing[] = "1.1"; /* no attribute; RFC 4511, 4.5.1.8 */
     char *attributes[] = {nothing, NULL};
-    uint64_t silence_ms = now_of(connection) - connection->heard_ms;
+    uint64_t silence_ms = ldap_connection_now(connection) - connection->heard_ms;
 
     if (connection->flights.n == 0 || silence_ms < SILENCE_MS)
         return false;
     if (silence_ms >= PATIENCE_MS && (connection->is_probed || connection->is_blocked))
         return true;
     if (!connection->is_probed && !connection->is_blocked) {
-        int code =
-            search(connection, "", LDAP_SCOPE_BASE, "(objectClass=*)", attributes, 0, NULL);
+        struct ldap_flight *nobodys;
+        int code = ldap_connection_search(connection, "", LDAP_SCOPE_BASE, "(objectClass=*)",
+                                          attributes, 0, false, &nobodys);
 
         connection->is_probed = code == LDAP_SUCCESS;
         connection->is_broken = connection->is_broken || code == LDAP_SERVER_DOWN;
         /* From now on it has to say something. */
-        connection->heard_ms = now_of(connection) - SILENCE_MS;
+        connection->heard_ms = ldap_connection_now(connection) - SILENCE_MS;
     }
     return false;
 }
@@ -509,10 +358,14 @@ static void check_timeouts(struct ldap_connection *connection)
     for (size_t i = 0; i < LDAP_FLIGHTS_MAX; i++) {
         struct ldap_flight *flight = &connection->flights.at[i];
 
-        if (flight->id != 0 && flight->question != NULL &&
-            now_of(connection) - flight->sent_ms >= connection->config->login->timeout_ms)
+        if (flight->id == 0 || ldap_connection_now(connection) - flight->sent_ms <
+                                   connection->config->login->timeout_ms)
+            continue;
+        if (flight->question != NULL)
             ldap_expansion_fail(flight->question, BACKEND_FAULT_TIMEOUT,
                                 "a search took longer than timeout");
+        else if (flight->together != NULL)
+            ldap_together_fail(flight->together);
     }
     settle_askings(connection);
 }
@@ -541,14 +394,14 @@ static void on_timer(void *ctx)
         close_with(connection, "the server is silent");
     }
     if (connection->base.state == BACKEND_READY && connection->base.n_in_flight == 0 &&
-        now_of(connection) - connection->idle_since_ms >= IDLE_MS)
+        ldap_connection_now(connection) - connection->idle_since_ms >= IDLE_MS)
         close_with(connection, "");
-    go_on(connection);
+    ldap_connection_go_on(connection);
 }
 
 /* -------------------------------------------------------------- beginning */
 
-static void on_dialed(void *ctx, LDAP *ld, const char *why)
+static void on_dialed(void *ctx, LDAP *ld, const char *why, bool tells_apart)
 {
     struct ldap_connection *connection = ctx;
     int fd = -1;
@@ -559,12 +412,13 @@ static void on_dialed(void *ctx, LDAP *ld, const char *why)
         close_with(connection, why);
     } else {
         connection->ld = ld;
+        connection->tells_apart = tells_apart;
         buf_add_str(&connection->doubt, why);
         ldap_get_option(ld, LDAP_OPT_DESC, &fd);
         connection->io = loop_io_new(connection->env->loop, fd, LOOP_READ, on_io, connection);
         connection->base.state = BACKEND_READY;
         connection->base.was_ready = true;
-        connection->idle_since_ms = now_of(connection);
+        connection->idle_since_ms = ldap_connection_now(connection);
         loop_timer_arm(connection->timer, IDLE_MS);
     }
     turn(connection);

@@ -14,6 +14,7 @@ struct job {
     uint64_t timeout_ms;
     LDAP *ld;
     struct buf why;
+    bool tells_apart;
 };
 
 struct ldap_dial {
@@ -26,7 +27,8 @@ static void run(void *arg)
 {
     struct job *job = arg;
 
-    job->ld = ldap_handle_open(job->uri, job->login, false, job->timeout_ms, &job->why);
+    job->ld =
+        ldap_handle_open(job->uri, job->login, job->timeout_ms, &job->why, &job->tells_apart);
 }
 
 static void job_free(struct job *job)
@@ -51,7 +53,7 @@ static void on_done(void *arg)
 
     dial->work = NULL;
     job->ld = NULL;
-    dial->done(dial->ctx, ld, buf_str(&job->why));
+    dial->done(dial->ctx, ld, buf_str(&job->why), job->tells_apart);
     job_free(job);
 }
 

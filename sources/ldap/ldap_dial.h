@@ -18,8 +18,9 @@
 struct ldap_dial;
 
 /* ld: ready, the callee's from now on; or NULL. why, borrowed until done returns: the reason;
- * with a handle, why "not found" is to be doubted (ldap_schema.h), or "". */
-typedef void ldap_dial_done_fn(void *ctx, LDAP *ld, const char *why);
+ * with a handle, why "not found" is to be doubted (ldap_schema.h), or "". tells_apart: of the
+ * same. */
+typedef void ldap_dial_done_fn(void *ctx, LDAP *ld, const char *why, bool tells_apart);
 
 /* uri is copied, login counted. */
 struct ldap_dial *ldap_dial_new(struct worker_pool *workers, const char *uri,

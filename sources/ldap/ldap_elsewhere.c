@@ -61,7 +61,7 @@ static bool ask(struct job *job, const char *text, const LDAPURLDesc *url)
     int id = 0, got;
 
     buf_clear(&job->why);
-    job->ld = ldap_handle_open(uri, job->login, true, job->timeout_ms, &job->why);
+    job->ld = ldap_handle_open(uri, job->login, job->timeout_ms, &job->why, NULL);
     free(uri);
     if (job->ld == NULL)
         return false;

@@ -282,19 +282,6 @@ static bool is_being_expanded(const struct ldap_question *question, const char *
     return false;
 }
 
-/* `member;range=0-1499`: Active Directory's first part of a long list; `-*` is the last part.
- */
-static bool is_part_of_list(const char *name)
-{
-    static const char range[] = ";range=";
-
-    for (; *name != '\0'; name++) {
-        if (strncasecmp(name, range, strlen(range)) == 0)
-            return name[strlen(name) - 1] != '*';
-    }
-    return false;
-}
-
 static void take_attribute(struct ldap_question *question, const struct ldap_entry *entry,
                            const struct ldap_attribute *attribute, struct ldap_above **above)
 {
@@ -306,7 +293,7 @@ static void take_attribute(struct ldap_question *question, const struct ldap_ent
     if ((question->saw_terminal && role != LDAP_ROLE_TERMINAL) ||
         (question->saw_special && role <= LDAP_ROLE_LEAF))
         return;
-    if (is_part_of_list(attribute->name))
+    if (ldap_attribute_is_part(attribute->name))
         fail(question->expansion, BACKEND_FAULT_KEY,
              "the server gives only a part of a list of values");
     else if (role == LDAP_ROLE_SPECIAL)

@@ -33,13 +33,12 @@
 #include <stddef.h>
 #include <sys/queue.h>
 
-#include <lber.h>
-
 #include "dictd/base/answer.h"
 #include "dictd/base/buf.h"
 #include "dictd/base/slice.h"
 #include "sources/backend/connection.h"
 #include "sources/ldap/ldap_config.h"
+#include "sources/ldap/ldap_entry.h"
 
 enum { LDAP_QUESTIONS_MAX = 100000, LDAP_DEPTH_MAX = 10000, LDAP_REFERRAL_HOPS_MAX = 5 };
 
@@ -81,18 +80,6 @@ struct ldap_expansion {
     size_t n_values;
     enum backend_fault fault; /* NONE: none yet */
     struct buf why;
-};
-
-/* An attribute of an entry; values ends with one whose bv_val is NULL. */
-struct ldap_attribute {
-    const char *name;
-    const struct berval *values;
-};
-/* Borrowed. dn: as the server has it. */
-struct ldap_entry {
-    const char *dn;
-    const struct ldap_attribute *attributes;
-    size_t n;
 };
 
 /* key: one that ldap_config_set_key takes; stays. False: nothing to ask, it is not found. */

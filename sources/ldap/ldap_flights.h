@@ -8,27 +8,34 @@
 #ifndef SOURCES_LDAP_LDAP_FLIGHTS_H
 #define SOURCES_LDAP_LDAP_FLIGHTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct ldap_question;
+struct ldap_together;
 
 enum { LDAP_FLIGHTS_MAX = 64 };
 
 struct ldap_flight {
-    int id;                         /* 0: a free place */
-    struct ldap_question *question; /* NULL: nobody wants to know */
+    int id; /* 0: a free place */
+    /* Whose it is, one of both; none: nobody wants to know. */
+    struct ldap_question *question;
+    struct ldap_together *together;
+    bool is_check; /* of together: the check */
+    bool is_first; /* the search of a key or of many, not what one leads to */
     uint64_t sent_ms;
 };
 
 struct ldap_flights {
     struct ldap_flight at[LDAP_FLIGHTS_MAX];
     size_t n;
+    size_t n_first; /* of them */
 };
 
-/* Only while n is below the maximum. */
-void ldap_flights_add(struct ldap_flights *flights, int id, struct ldap_question *question,
-                      uint64_t now_ms);
+/* Only while n is below the maximum. Gives the place, where id and sent_ms are set. */
+struct ldap_flight *ldap_flights_add(struct ldap_flights *flights, int id, bool is_first,
+                                     uint64_t now_ms);
 /* NULL: no such. */
 struct ldap_flight *ldap_flights_find(struct ldap_flights *flights, int id);
 void ldap_flights_remove(struct ldap_flights *flights, struct ldap_flight *flight);

@@ -182,8 +182,9 @@ static bool set_nonblocking(LDAP *ld, struct buf *why)
 }
 
 static bool open_steps(LDAP *ld, const char *uri, const struct ldap_login *login,
-                       bool as_nobody, uint64_t timeout_ms, struct buf *why)
+                       uint64_t timeout_ms, struct buf *why, bool *tells_apart)
 {
+    const bool as_nobody = tells_apart == NULL;
     bool ldaps = strncasecmp(uri, "ldaps:", 6) == 0;
     bool start_tls = login->start_tls && !ldaps && !as_nobody;
 
@@ -198,12 +199,12 @@ static bool open_steps(LDAP *ld, const char *uri, const struct ldap_login *login
     if (!as_nobody && !log_in(ld, login, why))
         return false;
     if (!as_nobody)
-        ldap_schema_check(ld, login, timeout_ms, why);
+        ldap_schema_check(ld, login, timeout_ms, why, tells_apart);
     return set_nonblocking(ld, why);
 }
 
-LDAP *ldap_handle_open(const char *uri, const struct ldap_login *login, bool as_nobody,
-                       uint64_t timeout_ms, struct buf *why)
+LDAP *ldap_handle_open(const char *uri, const struct ldap_login *login, uint64_t timeout_ms,
+                       struct buf *why, bool *tells_apart)
 {
     LDAP *ld = NULL;
     int code = ldap_initialize(&ld, uri);
@@ -213,7 +214,7 @@ LDAP *ldap_handle_open(const char *uri, const struct ldap_login *login, bool as_
                    code);
         return NULL;
     }
-    if (open_steps(ld, uri, login, as_nobody, timeout_ms, why))
+    if (open_steps(ld, uri, login, timeout_ms, why, tells_apart))
         return ld;
     ldap_unbind_ext(ld, NULL, NULL);
     return NULL;

@@ -7,65 +7,70 @@
 
 static const struct berval no_values = {0, NULL};
 
-/* names and values belong to libldap's message, but for the arrays. */
-struct reading {
-    struct ldap_attribute *attributes;
-    struct berval **arrays; /* one for each attribute; may be NULL */
-    size_t n, room;
-};
-
-static void add(struct reading *reading, const struct berval *name, struct berval *values)
+static void add(struct ldap_message_entry *read, const struct berval *name,
+                struct berval *values)
 {
-    if (reading->n == reading->room) {
-        reading->room = reading->room == 0 ? 4 : 2 * reading->room;
-        reading->attributes =
-            mem_realloc(reading->attributes, reading->room * sizeof *reading->attributes);
-        reading->arrays = mem_realloc(reading->arrays, reading->room * sizeof *reading->arrays);
+    if (read->n == read->room) {
+        read->room = read->room == 0 ? 4 : 2 * read->room;
+        read->attributes = mem_realloc(read->attributes, read->room * sizeof *read->attributes);
+        read->values = mem_realloc(read->values, read->room * sizeof *read->values);
     }
-    reading->attributes[reading->n] = (struct ldap_attribute){
-        mem_strndup(name->bv_val, name->bv_len), values != NULL ? values : &no_values};
-    reading->arrays[reading->n++] = values;
+    read->attributes[read->n] = (struct ldap_attribute){mem_strndup(name->bv_val, name->bv_len),
+                                                        values != NULL ? values : &no_values};
+    read->values[read->n++] = values;
 }
 
-static void reading_fini(struct reading *reading)
+static void free_name(const char *name)
 {
-    for (size_t i = 0; i < reading->n; i++) {
-        union {
-            const char *fixed;
-            char *owned;
-        } name = {reading->attributes[i].name};
+    union {
+        const char *fixed;
+        char *owned;
+    } both = {name};
 
-        free(name.owned);
-        ber_memfree(reading->arrays[i]);
+    free(both.owned);
+}
+
+bool ldap_message_read(struct ldap_message_entry *read, LDAP *ld, LDAPMessage *message)
+{
+    struct berval dn = {0, NULL}, name, *values;
+    int code;
+
+    *read = (struct ldap_message_entry){.n = 0};
+    code = ldap_get_dn_ber(ld, message, &read->ber, &dn);
+    while (code == LDAP_SUCCESS) {
+        code = ldap_get_attribute_ber(ld, message, read->ber, &name, &values);
+        if (code != LDAP_SUCCESS || name.bv_val == NULL)
+            break;
+        add(read, &name, values);
     }
-    free(reading->attributes);
-    free(reading->arrays);
+    if (code != LDAP_SUCCESS)
+        return false;
+    read->entry =
+        (struct ldap_entry){mem_strndup(dn.bv_val, dn.bv_len), read->attributes, read->n};
+    return true;
+}
+
+void ldap_message_entry_fini(struct ldap_message_entry *read)
+{
+    for (size_t i = 0; i < read->n; i++) {
+        free_name(read->attributes[i].name);
+        ber_memfree(read->values[i]);
+    }
+    free_name(read->entry.dn);
+    free(read->attributes);
+    free(read->values);
+    ber_free(read->ber, 0);
 }
 
 static void take_entry(LDAP *ld, LDAPMessage *message, struct ldap_question *question)
 {
-    struct reading reading = {NULL, NULL, 0, 0};
-    struct berval dn = {0, NULL}, name, *values;
-    BerElement *ber = NULL;
-    int code = ldap_get_dn_ber(ld, message, &ber, &dn);
+    struct ldap_message_entry read;
 
-    while (code == LDAP_SUCCESS) {
-        code = ldap_get_attribute_ber(ld, message, ber, &name, &values);
-        if (code != LDAP_SUCCESS || name.bv_val == NULL)
-            break;
-        add(&reading, &name, values);
-    }
-    if (code == LDAP_SUCCESS) {
-        char *own_dn = mem_strndup(dn.bv_val, dn.bv_len);
-        const struct ldap_entry entry = {own_dn, reading.attributes, reading.n};
-
-        ldap_expansion_entry(question, &entry);
-        free(own_dn);
-    } else {
+    if (ldap_message_read(&read, ld, message))
+        ldap_expansion_entry(question, &read.entry);
+    else
         ldap_expansion_result(question, LDAP_DECODING_ERROR, NULL);
-    }
-    ber_free(ber, 0);
-    reading_fini(&reading);
+    ldap_message_entry_fini(&read);
 }
 
 static void take_reference(LDAP *ld, LDAPMessage *message, struct ldap_question *question)
@@ -88,6 +93,15 @@ static void take_result(LDAP *ld, LDAPMessage *message, struct ldap_question *qu
         code = LDAP_DECODING_ERROR;
     ldap_expansion_result(question, code, urls);
     ldap_memvfree((void **)urls);
+}
+
+int ldap_message_code(LDAP *ld, LDAPMessage *message)
+{
+    int code = LDAP_OTHER;
+
+    if (ldap_parse_result(ld, message, &code, NULL, NULL, NULL, NULL, 0) != LDAP_SUCCESS)
+        code = LDAP_DECODING_ERROR;
+    return code;
 }
 
 void ldap_message_take(LDAP *ld, LDAPMessage *message, struct ldap_question *question)

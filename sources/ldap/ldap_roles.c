@@ -114,7 +114,7 @@ char **ldap_names_copy(char **names)
 
 void ldap_names_free(char **names)
 {
-    for (char **at = names; *at != NULL; at++)
+    for (char **at = names; at != NULL && *at != NULL; at++)
         free(*at);
     free(names);
 }

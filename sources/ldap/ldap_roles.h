@@ -46,7 +46,7 @@ char **ldap_roles_select(const struct ldap_roles *roles, char **of_url);
 
 /* Lists of strings that end with NULL, their strings with them. */
 char **ldap_names_copy(char **names);
-void ldap_names_free(char **names);
+void ldap_names_free(char **names); /* NULL is fine */
 
 /* How the attribute descriptions a and b relate: 1 when b is a or a subtype of it by options,
  * -1 when a is one of b, 0 otherwise. */

@@ -10,6 +10,13 @@
 
 #include "dictd/base/mem.h"
 
+enum { INHERIT_MAX = 16 };
+
+struct schema {
+    LDAPAttributeType **types;
+    size_t n;
+};
+
 /* The values of one attribute of one entry; NULL: it cannot be read. */
 static struct berval **read_values(LDAP *ld, const char *dn, const char *filter,
                                    char *attribute, uint64_t timeout_ms)
@@ -29,6 +36,33 @@ static struct berval **read_values(LDAP *ld, const char *dn, const char *filter,
     return values;
 }
 
+/* ---------------------------------------------------------------- the types */
+
+static void schema_init(struct schema *schema, struct berval *const *types)
+{
+    size_t n = 0;
+
+    while (types[n] != NULL)
+        n++;
+    *schema = (struct schema){mem_array(n + 1, sizeof *schema->types), 0};
+    for (size_t i = 0; i < n; i++) {
+        const char *where = NULL;
+        int code = 0;
+        LDAPAttributeType *type =
+            ldap_str2attributetype(types[i]->bv_val, &code, &where, LDAP_SCHEMA_ALLOW_ALL);
+
+        if (type != NULL)
+            schema->types[schema->n++] = type;
+    }
+}
+
+static void schema_fini(struct schema *schema)
+{
+    for (size_t i = 0; i < schema->n; i++)
+        ldap_attributetype_free(schema->types[i]);
+    free(schema->types);
+}
+
 static bool is_name(const LDAPAttributeType *type, const char *name)
 {
     size_t len = strcspn(name, ";"); /* options are no part of the type's name */
@@ -43,49 +77,133 @@ static bool is_name(const LDAPAttributeType *type, const char *name)
     return false;
 }
 
-static bool is_any(const LDAPAttributeType *type, char **names)
+static const LDAPAttributeType *find(const struct schema *schema, const char *name)
+{
+    for (size_t i = 0; i < schema->n; i++) {
+        if (is_name(schema->types[i], name))
+            return schema->types[i];
+    }
+    return NULL;
+}
+
+/* -------------------------------------------------------------- does it exist */
+
+static bool has_any(const struct schema *schema, char **names)
+{
+    bool any = *names == NULL;
+
+    for (; *names != NULL && !any; names++)
+        any = find(schema, *names) != NULL;
+    return any;
+}
+
+static void look_for_names(const struct schema *schema, const struct ldap_login *login,
+                           struct buf *why)
+{
+    if (!has_any(schema, login->answers))
+        buf_add_str(why, "the server's schema has none of the result attributes");
+    else if (!has_any(schema, login->looked_at))
+        buf_add_str(why, "the server's schema has no attribute of query_filter");
+}
+
+/* --------------------------------------------------------- does it tell apart */
+
+static bool is_one_of(const char *name, const char *const *names)
 {
     for (; *names != NULL; names++) {
-        if (is_name(type, *names))
+        if (strcasecmp(*names, name) == 0)
             return true;
     }
     return false;
 }
 
-static void look(struct berval **types, const struct ldap_login *login, struct buf *why)
+/* Syntax and rule are inherited: RFC 4512, 2.5.1. */
+static bool is_text(const struct schema *schema, const LDAPAttributeType *type)
 {
-    bool can_answer = *login->answers == NULL, can_match = *login->looked_at == NULL;
+    static const char *const syntaxes[] = {"1.3.6.1.4.1.1466.115.121.1.15",
+                                           "1.3.6.1.4.1.1466.115.121.1.26", NULL};
+    static const char *const rules[] = {"caseIgnoreMatch",
+                                        "2.5.13.2",
+                                        "caseExactMatch",
+                                        "2.5.13.5",
+                                        "caseIgnoreIA5Match",
+                                        "1.3.6.1.4.1.1466.109.114.2",
+                                        "caseExactIA5Match",
+                                        "1.3.6.1.4.1.1466.109.114.1",
+                                        NULL};
+    const char *syntax = NULL, *rule = NULL;
 
-    for (; *types != NULL && !(can_answer && can_match); types++) {
-        const char *where = NULL;
-        int code = 0;
-        LDAPAttributeType *type =
-            ldap_str2attributetype((*types)->bv_val, &code, &where, LDAP_SCHEMA_ALLOW_ALL);
-
-        if (type == NULL)
-            continue;
-        can_answer = can_answer || is_any(type, login->answers);
-        can_match = can_match || is_any(type, login->looked_at);
-        ldap_attributetype_free(type);
+    for (int i = 0; i < INHERIT_MAX && type != NULL; i++) {
+        if (syntax == NULL)
+            syntax = type->at_syntax_oid;
+        if (rule == NULL)
+            rule = type->at_equality_oid;
+        type = type->at_sup_oid != NULL ? find(schema, type->at_sup_oid) : NULL;
     }
-    if (!can_answer)
-        buf_add_str(why, "the server's schema has none of the result attributes");
-    else if (!can_match)
-        buf_add_str(why, "the server's schema has no attribute of query_filter");
+    return syntax != NULL && is_one_of(syntax, syntaxes) &&
+           (rule == NULL || is_one_of(rule, rules));
+}
+
+static bool has_subtype(const struct schema *schema, const LDAPAttributeType *type)
+{
+    for (size_t i = 0; i < schema->n; i++) {
+        if (schema->types[i]->at_sup_oid != NULL && is_name(type, schema->types[i]->at_sup_oid))
+            return true;
+    }
+    return false;
+}
+
+/* Does the map ask for the type under another name than this? */
+static bool is_asked_otherwise(const LDAPAttributeType *type, const char *name, char **asked)
+{
+    size_t len = strlen(name);
+
+    for (; *asked != NULL; asked++) {
+        if (is_name(type, *asked) && (strncasecmp(*asked, name, len) != 0 ||
+                                      ((*asked)[len] != '\0' && (*asked)[len] != ';')))
+            return true;
+    }
+    return false;
+}
+
+static bool tells_apart(const struct schema *schema, const struct ldap_login *login)
+{
+    for (char **name = login->tells; *name != NULL; name++) {
+        const LDAPAttributeType *type = find(schema, *name);
+
+        if (type == NULL || !is_text(schema, type) || has_subtype(schema, type) ||
+            is_asked_otherwise(type, *name, login->asked))
+            return false;
+    }
+    return *login->tells != NULL;
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+void ldap_schema_look(struct berval *const *types, const struct ldap_login *login,
+                      struct buf *why, bool *apart)
+{
+    struct schema schema;
+
+    schema_init(&schema, types);
+    look_for_names(&schema, login, why);
+    *apart = tells_apart(&schema, login);
+    schema_fini(&schema);
 }
 
 void ldap_schema_check(LDAP *ld, const struct ldap_login *login, uint64_t timeout_ms,
-                       struct buf *why)
+                       struct buf *why, bool *apart)
 {
     static char subentry[] = "subschemaSubentry", attribute_types[] = "attributeTypes";
     struct berval **where = read_values(ld, "", "(objectClass=*)", subentry, timeout_ms);
     struct berval **types = NULL;
 
+    *apart = false;
     if (where != NULL && where[0] != NULL)
         types = read_values(ld, where[0]->bv_val, "(objectClass=subschema)", attribute_types,
                             timeout_ms);
     if (types != NULL && types[0] != NULL)
-        look(types, login, why);
+        ldap_schema_look(types, login, why, apart);
     ldap_value_free_len(where);
     ldap_value_free_len(types);
 }
