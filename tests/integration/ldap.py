@@ -13,6 +13,7 @@ Python 3, standard library only; the programs are those of Debian's slapd and ld
 """
 
 import base64
+import collections
 import os
 import re
 import shutil
@@ -276,6 +277,10 @@ class Slapd:
             file.seek(since)
             return file.read().decode("utf-8", "replace")
 
+    def filters(self, since=0):
+        """Of the searches that the log has, when it was started with debug="stats"."""
+        return re.findall(r'SRCH base=.*? filter="(.*)"$', self.log(since), re.M)
+
     def stop(self, how=signal.SIGTERM):
         """SIGTERM: connections are told; SIGKILL: no word."""
         if self.process is None or self.process.poll() is not None:
@@ -402,6 +407,13 @@ class Slapd:
 
     def map_file(self, path, query_filter=QUERY_FILTER, **parameters):
         return settled(write(path, self.map_text(query_filter, **parameters), 0o600))
+
+
+def keys_in(filter):
+    """How many keys a search is for: where the map's filter names no attribute twice, as often as
+    the one that the filter has most often."""
+    counts = collections.Counter(re.findall(r"\((\w+)=(?!\*\))", filter))
+    return max(counts.values(), default=0)
 
 
 def _bytes(text):

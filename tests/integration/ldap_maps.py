@@ -84,6 +84,8 @@ class Tree:
         out += [("mailacceptinggeneralid", self.address()), ("maildrop", self.address())]
         out += [("mailLocalAddress", one) for one in ascii_address[:1]]
         out += [("sn", one) for one in self.some(VALUES, 0, 1)]
+        exact = self.random.choice([one for one in USERS if one.isascii()])  # of caseExactIA5Match
+        out += [("homeDirectory", self.random.choice([exact, exact, exact.upper(), " " + exact]))]
         if self.random.random() < 0.1:
             out.append(("description;lang-en", "in English"))
         if self.random.random() < 0.03:
@@ -160,7 +162,9 @@ FILTERS = [
     "(&(uid>=%u)(mail=%s))", "(&(cn~=%u)(mail=%s))",
     "(& (mail=%s) (uid=*) )", "(|(member=cn=%u,ou=people,dc=example,dc=net)(mail=%s))",
     "(mail=\\67regory@%d)", "(&(&)(mail=%s))", "(|(mail=%s)(description=%S)(cn=%u)(uid=%D))",
-    "(member=%s)", None]
+    "(member=%s)", "(homeDirectory=%u)", "(|(homeDirectory=%u)(mail=%s))",
+    "(|(&(uid=*)(mail=%s))(&(!(uid=*))(description=%s)))", "(&(uid=%u)(mail=%s))",
+    "(&(objectClass=device)(|(mail=%s)(cn=%u)))", None]
 
 BASES = [SUFFIX] * 12 + [PEOPLE, GROUPS, ALIASES, "cn=%u," + PEOPLE,
          "cn=%s," + PEOPLE, "dc=%2,dc=%1", "ou=%U," + SUFFIX, "cn=group 12," + GROUPS,
@@ -217,12 +221,14 @@ def map_file(random, slapd, list_file, dead):
             value = random.choice(values)
             if value is not None:
                 parameters[name] = value
-    if random.random() < 0.9:
+    if random.random() < 0.85:
         parameters.update(binds(random))
-    else:  # who may see few entries at once, or nothing at all
+    else:  # who may see few entries at once, or not what it searches for, or nothing at all
         parameters.update(random.choice([
             {"bind": "yes", "bind_dn": READER, "bind_pw": "wrong"},
-            {"bind": "yes", "bind_dn": "cn=few," + SUFFIX, "bind_pw": PASSWORD}]))
+            {"bind": "yes", "bind_dn": "cn=few," + SUFFIX, "bind_pw": PASSWORD},
+            {"bind": "yes", "bind_dn": "cn=blind," + SUFFIX, "bind_pw": PASSWORD},
+            {"bind": "yes", "bind_dn": "cn=blind," + SUFFIX, "bind_pw": PASSWORD}]))
     if "version" not in parameters:
         parameters["version"] = random.choice("3333332")
     maybe(0.97, "search_base", BASES)

@@ -5,9 +5,10 @@
 
 ldap_maps.py makes the tree, the files and the keys. Each pair of a file and a key is asked three
 times: `postmap -q` of ldap:FILE, `postmap -q` of socketmap: with MAP_search = full, and once more
-without postmap, all keys of a file at once, so that their searches travel together. All three have
+without postmap, all keys of a file at once, so that many travel in one search. All three have
 to say the same: the same value, in the same order, or not found, or an error. Where we differ on
-purpose is in Known, and in `nothing to ask` below.
+purpose is in Known, and in `nothing to ask` below. slapd's log has the searches that were for many
+keys, and those of cn=blind, who may search what it may not read.
 """
 
 import collections
@@ -23,7 +24,7 @@ import unittest
 
 import ldap_maps
 from daemon import SETTLED, Case, free_port, main, request, write
-from ldap import ACCESS, BASE, PASSWORD, SUFFIX, Slapd, ldif_entry, settled
+from ldap import ACCESS, BASE, PASSWORD, SUFFIX, Slapd, keys_in, ldif_entry, settled
 from pg_case import NO_CACHE
 from postmap import NONE, POSTMAP, Postmap, error, found
 from test_pgsql_oracle import is_text, other_form, reply_verdict
@@ -37,13 +38,19 @@ ERRORS = 5  # of one file: each costs seconds
 AT_ONCE = 10  # files: most of the time is waiting
 MAX_REPLY = 100000  # socketmap_table(5)
 
-FEW = """
-dn: cn=few,%s
+OTHERS = "".join("""
+dn: cn=%s,%s
 objectClass: organizationalRole
 objectClass: simpleSecurityObject
-cn: few
+cn: %s
 userPassword: %s
-""" % (SUFFIX, PASSWORD)
+""" % (name, SUFFIX, name, PASSWORD) for name in ("few", "blind"))
+
+LIMITS = 'limits dn.exact="cn=few,%s" size=2\n' % SUFFIX
+# One attribute it never sees, one not in some entries, and one not of some.
+BLIND = "".join('access to %s by dn.exact="cn=blind,%s" search by * read\n' % (what, SUFFIX)
+                for what in ("attrs=description", "attrs=mail,cn filter=(uid=*)",
+                             'dn.subtree="ou=groups,%s" attrs=uid' % SUFFIX))
 
 
 def has_ldap():
@@ -61,10 +68,10 @@ def setUpModule():
     SLAPD = Slapd(schemas=ldap_maps.SCHEMAS, ldif="", tls=True, start=False,
                   indexes="index objectClass,uid,mail,cn,description,mailLocalAddress eq",
                   config="allow bind_v2",
-                  access=ACCESS + 'limits dn.exact="cn=few,%s" size=2\n' % SUFFIX)
+                  access=BLIND + ACCESS + LIMITS)
     unittest.addModuleCleanup(SLAPD.close)
-    SLAPD.load(BASE.split("dn: ou=people")[0] + FEW + TREE.ldif(SLAPD.port))
-    SLAPD.start()
+    SLAPD.load(BASE.split("dn: ou=people")[0] + OTHERS + TREE.ldif(SLAPD.port))
+    SLAPD.start(debug="stats")
     DIR = tempfile.mkdtemp(prefix="dictd-oracle-", dir="/tmp")
     unittest.addModuleCleanup(shutil.rmtree, DIR, True)
     os.mkdir(os.path.join(DIR, "postfix"))
@@ -169,13 +176,16 @@ class Oracle(OracleCase):
         print("seed %d (LDAP_ORACLE_SEED), %d pairs (LDAP_ORACLE_PAIRS)" % (SEED, PAIRS),
               flush=True)
         tally, bad, number = collections.Counter(), [], 0
-        started = time.monotonic()
+        started, logged = time.monotonic(), os.path.getsize(SLAPD.log_path)
         while tally["pairs"] < PAIRS and len(bad) < 20:
             one = Round(self, number)
             one.run()
             tally.update(one.tally)
             bad += one.bad
             number += 1
+        # No file of ldap_maps.py names an attribute twice.
+        batches = [n for n in map(keys_in, SLAPD.filters(logged)) if n > 1]
+        tally["searches for many"], tally["keys in them"] = len(batches), sum(batches)
         print("%d files in %.0f s: %s" % (number * FILES, time.monotonic() - started,
                                           ", ".join("%s %d" % item for item in tally.items())))
         if bad:
@@ -186,6 +196,7 @@ class Oracle(OracleCase):
         self.assertGreater(tally["error"], 0.01 * PAIRS)
         self.assertGreater(tally["not ASCII"], 0.05 * PAIRS)
         self.assertGreater(tally["several values"], 0.05 * PAIRS)
+        self.assertGreater(tally["keys in them"], 0.1 * PAIRS)
 
 
 CIRCLE = "cn=%s,ou=circle," + SUFFIX
