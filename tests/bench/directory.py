@@ -20,6 +20,8 @@ SCHEMAS = ("core", "cosine", str(TESTS.parent / "ldap-schema" / "dictd.schema"))
 INDEXES = "index objectClass,dictdAddress,dictdOwner,member eq"
 KEY_ATTRIBUTE, VALUE_ATTRIBUTE = "dictdAddress", "dictdLogin"
 FILTER = f"({KEY_ATTRIBUTE}=%s)"
+# The same to slapd, but the daemon keeps keys apart where the filter has escapes.
+FILTER_ALONE = f"({KEY_ATTRIBUTE}=%u\\40%d)"
 
 
 def why_not(bench):
@@ -68,10 +70,10 @@ class Directory:
     def cpu_s(self):
         return process_cpu_ns(self.slapd.process.pid) / 1e9
 
-    def map_file(self, path, **parameters):
+    def map_file(self, path, filter=FILTER, **parameters):
         """An ldap_table(5) file for the users; the path. All parameters are strings."""
         return self.slapd.map_file(
-            str(path), FILTER, result_attribute=VALUE_ATTRIBUTE, special_result_attribute=None,
+            str(path), filter, result_attribute=VALUE_ATTRIBUTE, special_result_attribute=None,
             **parameters,
         )
 
