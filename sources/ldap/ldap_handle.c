@@ -91,7 +91,17 @@ static bool set_tls(LDAP *ld, const struct ldap_login *login, bool as_nobody, st
 
 /* ------------------------------------------------------------------- steps */
 
-/* The handle's own words are TLS's here, and about the certificate. */
+/* The handle's own words are TLS's here, and about the certificate. Of one that is for another
+ * name, GnuTLS's libldap has none: it passes its own code on (libraries/libldap/tls2.c,
+ * tls_g.c).
+ */
+static const char *words_of_tls(const char *words)
+{
+    return strcmp(words, "(unknown error code)") == 0
+               ? "the server's certificate is not one for this name"
+               : words;
+}
+
 static bool failed(LDAP *ld, const char *step, int code, bool with_words, struct buf *why)
 {
     char *words = NULL;
@@ -102,9 +112,11 @@ static bool failed(LDAP *ld, const char *step, int code, bool with_words, struct
     if (with_words &&
         ldap_get_option(ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &words) == LDAP_SUCCESS &&
         words != NULL && *words != '\0') {
+        const char *said = words_of_tls(words);
+
         buf_add_str(why, ": ");
-        for (size_t i = 0; words[i] != '\0' && i < MAX_WORDS; i++)
-            buf_add_char(why, words[i] >= ' ' && words[i] <= '~' ? words[i] : '?');
+        for (size_t i = 0; said[i] != '\0' && i < MAX_WORDS; i++)
+            buf_add_char(why, said[i] >= ' ' && said[i] <= '~' ? said[i] : '?');
     }
     ldap_memfree(words);
     return true;

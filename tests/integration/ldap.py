@@ -120,10 +120,10 @@ def escape_dn(value):
 
 
 class Certificates:
-    """A throwaway authority in a directory, and what it signs: a server's certificate for
-    localhost and 127.0.0.1, and a client's for the reader's DN."""
+    """A throwaway authority in a directory, and what it signs: a server's certificate, for
+    localhost and 127.0.0.1 if nothing else is said, and a client's for the reader's DN."""
 
-    def __init__(self, directory, name="dictd test CA"):
+    def __init__(self, directory, name="dictd test CA", server="DNS:localhost,IP:127.0.0.1"):
         self.dir = directory
         self.ca = self._path("ca.pem")
         self.server, self.server_key = self._path("server.pem"), self._path("server.key")
@@ -132,8 +132,8 @@ class Certificates:
         self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
                       "-nodes", "-days", "2", "-subj", "/CN=" + name, "-keyout",
                       self._path("ca.key"), "-out", self.ca)
-        self._sign(self.server, self.server_key, "/CN=localhost",
-                   "subjectAltName=DNS:localhost,IP:127.0.0.1")
+        self._sign(self.server, self.server_key, "/CN=" + server.split(",")[0].split(":")[1],
+                   "subjectAltName=" + server)
         self._sign(self.client, self.client_key, "/DC=net/DC=example/CN=dictd",
                    "extendedKeyUsage=clientAuth")
 
@@ -159,7 +159,8 @@ class Slapd:
     """schemas: names in Debian's folder, or paths of .schema files.
     ldif: what the tree begins with. access, indexes: directives of the database.
     config, database: more slapd.conf lines, global and of the database (its overlays too).
-    modules: to load besides back_mdb. tls: an authority of its own, ldaps and STARTTLS.
+    modules: to load besides back_mdb. tls: an authority of its own, ldaps and STARTTLS; a text
+    says what its certificate is for.
     provider: another Slapd that this one is a consumer of; then ldif is not loaded.
     syncprov: others can be consumers of this one, and the daemon may ask for changes.
     config_dir: runs from cn=config (made from the same slapd.conf), which then keeps changes.
@@ -176,7 +177,8 @@ class Slapd:
         self.socket = self.path("ldapi")
         self.log_path = self.path("log")
         self.port = free_port()
-        self.certificates = Certificates(self.path("tls")) if tls else None
+        names = {"server": tls} if isinstance(tls, str) else {}
+        self.certificates = Certificates(self.path("tls"), **names) if tls else None
         self.tls_port = free_port() if tls else None
         self.process = None
         self.uses_config_dir = False
