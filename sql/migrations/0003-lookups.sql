@@ -111,22 +111,14 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
            || CASE WHEN inner_group <> outer_group THEN ' > group:' || inner_group ELSE '' END
 $$;
 
--- Everyone who may, or might, send as an address. An address that is not here is its domain's.
-CREATE FUNCTION dictd.who_may_send(key text)
+-- Everyone who may, or might, send as an address that is here; in_domain: whose grants as anyone
+-- count, too.
+CREATE FUNCTION dictd.holders_of(sought text, in_domain text)
 RETURNS TABLE (login text, address text, through text, valid_from timestamptz,
                valid_until timestamptz, obstacle text)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
-DECLARE
-    sought text := dictd.take_address(key);
-    in_domain CONSTANT text := dictd.domain_of(sought);
 BEGIN
-    PERFORM dictd.need_right(in_domain);
-    IF NOT EXISTS (SELECT FROM dictd.addresses a WHERE a.address = sought)
-       AND EXISTS (SELECT FROM dictd.addresses a WHERE a.address = '@' || in_domain) THEN
-        sought := '@' || in_domain;
-    END IF;
-    sought := dictd.need_address(sought);
     RETURN QUERY
     WITH RECURSIVE base AS (
         SELECT g.id, g.address, g.login, g.group_name, g.anyone, g.valid_from, g.valid_until,
@@ -164,6 +156,66 @@ BEGIN
                     CASE WHEN NOT l.enabled THEN 'login ' || l.name || ' is disabled' END)
       FROM all_of_them x JOIN dictd.logins l ON l.name = x.login
      ORDER BY x.id, x.login, x.through, x.obstacle NULLS FIRST;
+END $$;
+
+-- A local part without its extension, as Postfix's split_addr(3); the same where it has none.
+CREATE FUNCTION dictd.without_extension(local_part text, delimiter text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE
+        WHEN local_part IN ('mailer-daemon', 'double-bounce') OR left(local_part, 1) = '"'
+             OR position('-' IN delimiter) > 0
+                AND (local_part LIKE 'owner-%' OR local_part LIKE '%-request')
+        THEN local_part
+        ELSE (SELECT CASE WHEN min(at) > 1 THEN left(local_part, min(at) - 1)
+                          ELSE local_part END
+                FROM (SELECT position(c IN local_part) AS at
+                        FROM regexp_split_to_table(delimiter, '') c) AS places
+               WHERE at > 0)
+    END
+$$;
+
+-- Everyone who may, or might, send as an address, by the first key of the daemon's walk that is
+-- here: the address, without its extension, its user alone, @domain. Whether the user alone is
+-- asked for, the daemon knows (local_domains), so both ways are shown. delimiter: as in main.cf.
+CREATE FUNCTION dictd.who_may_send(key text, delimiter text DEFAULT '+')
+RETURNS TABLE (login text, address text, through text, valid_from timestamptz,
+               valid_until timestamptz, obstacle text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    sought CONSTANT text := dictd.take_address(key);
+    in_domain CONSTANT text := dictd.domain_of(sought);
+    user_alone CONSTANT text := CASE WHEN in_domain IS NULL THEN sought
+                                     ELSE left(sought, -1 - length(in_domain)) END;
+    user_bare CONSTANT text := dictd.without_extension(user_alone, delimiter);
+    at_domain CONSTANT text := coalesce('@' || in_domain, '');
+    first_of text;
+    alone text;
+BEGIN
+    PERFORM dictd.need_right(in_domain);
+    SELECT a.address INTO first_of FROM dictd.addresses a
+     WHERE a.address IN (sought, user_bare || at_domain)
+     ORDER BY a.address <> sought LIMIT 1;
+    IF first_of IS NULL AND in_domain IS NOT NULL AND dictd.may_administer(NULL) THEN
+        SELECT a.address INTO alone FROM dictd.addresses a
+         WHERE a.address IN (user_alone, user_bare) ORDER BY a.address <> user_alone LIMIT 1;
+    END IF;
+    IF first_of IS NULL THEN
+        SELECT a.address INTO first_of FROM dictd.addresses a WHERE a.address = at_domain;
+    END IF;
+    IF coalesce(first_of, alone) IS NULL THEN
+        PERFORM dictd.need_address(sought);
+    END IF;
+    RETURN QUERY
+    SELECT h.login, h.address, h.through || ', where ' || in_domain || ' is local', h.valid_from,
+           h.valid_until, h.obstacle
+      FROM dictd.holders_of(alone, NULL) h
+    UNION ALL
+    SELECT h.login, h.address,
+           h.through || CASE WHEN alone IS NULL THEN ''
+                             ELSE ', where ' || in_domain || ' is not local' END,
+           h.valid_from, h.valid_until, h.obstacle
+      FROM dictd.holders_of(first_of, in_domain) h;
 END $$;
 
 -- Everything that a login may, or might, send as, under every name of its domain.

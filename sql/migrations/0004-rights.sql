@@ -50,7 +50,7 @@ GRANT EXECUTE ON FUNCTION
     dictd.address_enable(text, boolean),
     dictd.group_add(text, text[], text), dictd.group_remove(text, text[]),
     dictd.group_enable(text, boolean),
-    dictd.who_may_send(text), dictd.may_send_as(text), dictd.orphans()
+    dictd.who_may_send(text, text), dictd.may_send_as(text), dictd.orphans()
     TO dictd_admin, dictd_domain_admin;
 
 -- --- rows ---------------------------------------------------------------------------------

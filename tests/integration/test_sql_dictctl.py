@@ -94,6 +94,41 @@ class Commands(Case):
         out = self.yes("alias", "show", "G.CZAPLINSKI@Example.NET")
         self.assertRegex(out, r"(?m)^gregory +yes +grant")
 
+    def test_who_may_send_by_the_walk(self):
+        """What the daemon finds, by the key that it finds: extensions, users alone, @domain."""
+        self.fill()
+        self.pg.sql("SELECT dictd.address_add('plus+list@example.net', '{root}'),"
+                    "dictd.address_add('@example.net', '{root}'), dictd.login_add('eva'),"
+                    "dictd.address_add('eva', '{eva}'), dictd.address_add('+odd', '{eva}'),"
+                    "dictd.address_add('owner-list', '{eva}')")
+
+        def who(*words):
+            lines = self.yes("alias", "show", "--json", *words).splitlines()
+            return [(row["login"], row["by_grant_of"], row["through"])
+                    for row in map(json.loads, lines)]
+        self.assertEqual(who("Gregory+Lists@Example.net"),
+                         [("gregory", "gregory@example.net", "grant")])
+        self.assertEqual(who("plus+list@example.net"),
+                         [("root", "plus+list@example.net", "grant")])
+        self.assertEqual(who("new+x@example.net"), [("root", "@example.net", "grant")])
+        self.assertEqual(who("gregory-x@example.net"), [("root", "@example.net", "grant")])
+        for words in (("gregory-x@example.net", "--delimiter", "+-"),
+                      ("gregory+x-y@example.net", "--delimiter", "-+")):
+            self.assertEqual(who(*words), [("gregory", "gregory@example.net", "grant")])
+        self.assertEqual(who("gregory+x@example.net", "--delimiter", ""),
+                         [("root", "@example.net", "grant")])
+        both = [("eva", "eva", "grant, where example.net is local"),
+                ("root", "@example.net", "grant, where example.net is not local")]
+        self.assertEqual(who("eva@example.net"), both)
+        self.assertEqual(who("eva+x@example.net"), both)
+        self.assertEqual(who("eva+x"), [("eva", "eva", "grant")])
+        self.assertEqual(who("+odd@example.net")[0][1], "+odd")
+        self.assertEqual(who("owner-list-x@example.net", "--delimiter", "-"),
+                         [("root", "@example.net", "grant")])
+        self.assertEqual(who("@example.net"), [("root", "@example.net", "grant")])
+        self.refused(NO, "there is no address mailer-daemon[+]x; Add it", "alias", "show",
+                     "mailer-daemon+x")
+
     def test_nothing_that_a_terminal_obeys(self):
         """A note, or a role's name, is anything that somebody typed."""
         self.fill()

@@ -3,15 +3,18 @@ and again, with a broken line in the middle, and many rows (IMPORT_ROWS=1000000:
 
 import json
 import os
+import re
 import shutil
+import signal
+import subprocess
 import tempfile
 import time
 import unittest
 
-from daemon import write
-from sqlsite import SqlSite
+from daemon import until, write
+from sqlsite import DICTCTL, SqlSite
 
-YES, NO, USAGE = 0, 1, 64
+YES, NO, USAGE, TEMP = 0, 1, 64, 75
 
 PASSWD = ("root:x:0:0::/root:/bin/sh\ngregory:x:1000:1000::/home/gregory:/bin/sh\n"
           "eva:x:1001:1001::/home/eva:/bin/sh\n")
@@ -87,6 +90,70 @@ class Import(unittest.TestCase):
             self.assertRegex(err, says)
             self.assertIn("nothing was changed", err)
             self.assertEqual(self.audit(), "0")
+
+    def test_refused_lines_stand_in_their_order(self):
+        """Whatever check finds them: dictctl's own, or the database's in whichever chunk."""
+        lines = ["n%d@d.example u" % i for i in range(45000)]
+        bad = {3: "zz..z@d.example u", 44999: "aa..a@d.example u", 22000: "x@bad_-.example u",
+               22001: "a@b.example :u", 40000: "y@\u2260\u0338..example u"}
+        for i, line in bad.items():
+            lines[i] = line
+        first = self.file("first", "\n".join(lines) + "\n")
+        second = self.file("second", "0@..example u\n0@d.example u\n")
+        _, err = self.run_import(NO, "--map", first, "--map", second)
+        places = re.findall(r"(?m)^dictctl: refused: (.*?:[0-9]+): ", err)
+        self.assertEqual(places, ["%s:%d" % (first, i + 1) for i in sorted(bad)] + [second + ":1"])
+        self.assertTrue(err.endswith("dictctl: 6 refused: nothing was changed\n"), err[-200:])
+        self.assertEqual(self.audit(), "0")
+
+    def import_until(self, end):
+        """An import of two chunks; end() when the first is in, and the second waits."""
+        big = self.file("big", "".join("n%d@d%d.example u%d\n" % (i, i % 10, i % 50)
+                                       for i in range(30000)))
+        self.pg.sql("CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN "
+                    "IF (SELECT count(*) FROM dictd.addresses) > 20000 THEN "
+                    "PERFORM pg_sleep(60); END IF; RETURN NULL; END';"
+                    "CREATE TRIGGER slow AFTER INSERT ON dictd.addresses "
+                    "EXECUTE FUNCTION public.slow()")
+        run = subprocess.Popen([DICTCTL, "-t", "50s", "import", "--map", big],
+                               env=self.pg.environment(), stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+        until(lambda: self.pg.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = "
+                                  "'dictctl' AND wait_event = 'PgSleep'").strip() == "1",
+              "the second chunk", 120)
+        end(run)
+        out, err = run.communicate(timeout=60)
+        return run.returncode, out, re.sub(r"(?m)^dictctl: .* entries sent\n", "", err)
+
+    def nothing_changed(self):
+        self.assertEqual(self.audit(), "0")
+        for table in ("domains", "logins", "addresses", "grants"):
+            self.assertEqual(self.pg.sql("SELECT count(*) FROM dictd." + table).strip(), "0")
+
+    def test_the_connection_is_ended_in_the_middle(self):
+        status, out, err = self.import_until(lambda run: self.pg.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"))
+        self.assertEqual((status, out), (TEMP, ""))
+        self.assertRegex(err, "^dictctl: .*terminating connection due to administrator command; "
+                         "nothing was changed; try again when the server is there\n$")
+        self.nothing_changed()
+
+    def test_the_server_dies_in_the_middle(self):
+        for how in (signal.SIGQUIT, signal.SIGKILL):
+            status, out, err = self.import_until(lambda run: self.pg.stop(how))
+            self.assertEqual((status, out), (TEMP, ""))
+            self.assertRegex(err, "dictctl: [^\n]*; nothing was changed; try again[^\n]*\n$")
+            self.pg.start()
+            self.nothing_changed()
+            self.pg.sql("DROP FUNCTION public.slow CASCADE")
+        self.run_import(YES, *self.all())
+
+    def test_dictctl_dies_in_the_middle(self):
+        status, out, _ = self.import_until(lambda run: run.kill())
+        self.assertEqual((status, out), (-signal.SIGKILL, ""))
+        until(lambda: self.pg.sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                                  "WHERE wait_event = 'PgSleep'").strip() == "0", "it ends")
+        self.nothing_changed()
 
     def test_export(self):
         self.run_import(YES, *self.all())

@@ -119,11 +119,11 @@ const struct sql_command sql_command_table[] = {
      "FROM dictd.addresses a WHERE $1::text IS NULL OR a.domain = $1 ORDER BY 1"},
     {"alias",
      "show",
-     "ADDRESS",
+     "ADDRESS [--delimiter CHARACTERS]",
      SQL_SHOW,
-     {"A"},
+     {"A", "--delimiter"},
      "SELECT login, obstacle IS NULL AS may_send, through, address AS by_grant_of, " TIMES
-     ", obstacle AS why_not FROM dictd.who_may_send($1)"},
+     ", obstacle AS why_not FROM dictd.who_may_send($1, coalesce($2, '+'))"},
 
     /* --- who may send --- */
     {"grant",

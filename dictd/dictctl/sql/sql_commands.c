@@ -30,6 +30,7 @@ static const struct option options[] = {{"map-file", required_argument, NULL, OP
                                         {"about", required_argument, NULL, 12},
                                         {"since", required_argument, NULL, 13},
                                         {"limit", required_argument, NULL, 14},
+                                        {"delimiter", required_argument, NULL, 15},
                                         {NULL, 0, NULL, 0}};
 enum { N_OPTIONS = sizeof options / sizeof *options - 1 };
 
