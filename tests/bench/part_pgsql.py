@@ -16,8 +16,7 @@ CONNECTIONS = (1, 2)
 CEILING_TARGET = 0.60
 WALK_TARGET = 1.5
 DATA = "pgsql-data"
-# Batch size and batches in flight for each of the ceiling's connections: 64 keys either way.
-SHAPES = ((64, 1), (32, 2))
+IN_FLIGHT = 64  # keys of the ceiling, as many as the clients can have
 
 
 def start_pgsql_daemon(bench, server, name, query=database.QUERY, search="full", **more):
@@ -40,13 +39,15 @@ def run_ceiling(bench, server, connections, shape, array):
     )
 
 
-def best_shape(bench, server, connections, array):
-    """The one that is faster here: the higher yardstick."""
-    rates = {shape: [] for shape in SHAPES}
+def best_shape(bench, server, connections, array, each):
+    """Batch size and batches in flight of each connection, which has `each` keys in flight: the
+    one that is faster here, the higher yardstick."""
+    shapes = ((each, 1), (each // 2, 2))
+    rates = {shape: [] for shape in shapes}
     for _ in range(3):
-        for shape in SHAPES:
+        for shape in shapes:
             rates[shape].append(run_ceiling(bench, server, connections, shape, array)["rate"])
-    return max(SHAPES, key=lambda shape: statistics.median(rates[shape]))
+    return max(shapes, key=lambda shape: statistics.median(rates[shape]))
 
 
 def run_daemon(bench, daemon):
@@ -55,8 +56,14 @@ def run_daemon(bench, daemon):
 
 
 def throughput(bench, server, connections):
-    """Four things take turns; each ratio is the median over the turns."""
-    shapes = {array: best_shape(bench, server, connections, array) for array in (False, True)}
+    """These take turns; each ratio is the median over the turns. "more": the ceiling with as many
+    keys in flight on each connection as the others have in all."""
+    each = IN_FLIGHT // connections
+    shapes = {
+        "pipeline": best_shape(bench, server, connections, False, each),
+        "array": best_shape(bench, server, connections, True, each),
+        "more": best_shape(bench, server, connections, False, IN_FLIGHT),
+    }
     parameters = {"connections": str(connections)}
     daemons = {}
     watch = Watch(bench)
@@ -66,21 +73,24 @@ def throughput(bench, server, connections):
                 bench, server, f"{name}{connections}", query, parameters=parameters
             )
         runs = take_turns(bench.options.pairs, {
-            "pipeline": lambda: run_ceiling(bench, server, connections, shapes[False], False),
+            "pipeline": lambda: run_ceiling(
+                bench, server, connections, shapes["pipeline"], False),
             "daemon": lambda: run_daemon(bench, daemons["daemon"]),
-            "array": lambda: run_ceiling(bench, server, connections, shapes[True], True),
+            "array": lambda: run_ceiling(bench, server, connections, shapes["array"], True),
             "single": lambda: run_daemon(bench, daemons["single"]),
+            "more": lambda: run_ceiling(bench, server, connections, shapes["more"], False),
         })
     finally:
         for daemon in daemons.values():
             daemon.stop()
-    result = {"connections": connections, "shapes": {str(k): v for k, v in shapes.items()}}
+    result = {"connections": connections, "shapes": shapes}
     result["others"], result["host"] = watch.shares()
     result.update((name, medians(figures)) for name, figures in runs.items())
     result["ratios"] = {
         "daemon of pipeline": ratios_of(runs, "daemon", "pipeline"),
         "single of pipeline": ratios_of(runs, "single", "pipeline"),
         "daemon of array": ratios_of(runs, "daemon", "array"),
+        "daemon of more": ratios_of(runs, "daemon", "more"),
         "daemon of single": ratios_of(runs, "daemon", "single"),
     }
     result["target"] = CEILING_TARGET
@@ -96,14 +106,19 @@ def print_throughput(result):
     for name, label in (
         ("pipeline", "ceiling, one key each"),
         ("array", "ceiling, arrays"),
+        ("more", "ceiling, 64 on each"),
         ("single", "daemon, one key each"),
         ("daemon", "daemon, arrays"),
     ):
         figures = result[name]
+        if name == "more" and result["connections"] == 1:
+            continue
         print(f"  {label:<24} {figures['rate']:>12,.0f} {figures['server_us']:>12.2f}")
     print(f"  daemon with arrays, of the pipelined ceiling: "
           f"{spread(ratios['daemon of pipeline'])}  {verdict}")
     print(f"  daemon one by one,  of the pipelined ceiling: {spread(ratios['single of pipeline'])}")
+    if result["connections"] > 1:
+        print(f"  daemon with arrays, of it with 64 on each:    {spread(ratios['daemon of more'])}")
     print(f"  daemon with arrays, of the array ceiling:     {spread(ratios['daemon of array'])}")
     print(f"  what arrays gain the daemon: {spread(ratios['daemon of single'], '.2f')} times\n",
           flush=True)
