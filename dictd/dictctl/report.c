@@ -5,106 +5,104 @@
 #include "dictd/dictctl/table.h"
 #include "dictd/protocol/admin.h"
 
+/* --- tables --- */
+
+/* What a cell shows of its row's object; the name is a member's. */
+typedef void cell_fn(struct buf *out, const json_t *object, const char *name);
+
+struct column {
+    const char *head; /* `>`: see table.h. NULL: the end */
+    cell_fn *cell;
+    const char *name;
+};
+
+/* The object may be one of many in an array, or stand for itself. */
+static void print_table(const json_t *objects, const struct column *columns)
+{
+    const char *heads[TABLE_COLUMN_LIMIT + 1] = {NULL};
+    size_t n_rows = json_is_array(objects) ? json_array_size(objects) : 1, i, j;
+    struct table *table;
+    struct buf cell = {NULL, 0, 0};
+
+    if (n_rows == 0)
+        return;
+    for (j = 0; columns[j].head != NULL; j++)
+        heads[j] = columns[j].head;
+    table = table_new(heads);
+    for (i = 0; i < n_rows; i++) {
+        const json_t *object = json_is_array(objects) ? json_array_get(objects, i) : objects;
+
+        for (j = 0; columns[j].head != NULL; j++) {
+            buf_clear(&cell);
+            columns[j].cell(&cell, object, columns[j].name);
+            table_add(table, buf_slice(&cell));
+        }
+    }
+    table_print(table, stdout);
+    putchar('\n');
+    table_free(table);
+    buf_fini(&cell);
+}
+
 /* --- cells --- */
 
-static void add_text(struct table *table, const json_t *object, const char *name)
+static void text(struct buf *out, const json_t *object, const char *name)
 {
-    table_add(table, member_text(object, name));
+    buf_add_slice(out, member_text(object, name));
 }
 
-static void add_number(struct table *table, const json_t *object, const char *name)
+static void words(struct buf *out, const json_t *object, const char *name)
 {
-    table_addf(table, "%llu", (unsigned long long)member_number(object, name));
+    member_words(object, name, out);
 }
 
-/* 0 means nothing: `-`. */
-static void add_number_if_any(struct table *table, const json_t *object, const char *name)
+static void yes(struct buf *out, const json_t *object, const char *name)
+{
+    buf_add_str(out, member_is_true(object, name) ? "yes" : "no");
+}
+
+static void number(struct buf *out, const json_t *object, const char *name)
+{
+    buf_printf(out, "%llu", (unsigned long long)member_number(object, name));
+}
+
+/* 0 means nothing. */
+static void number_if_any(struct buf *out, const json_t *object, const char *name)
 {
     if (member_number(object, name) > 0)
-        add_number(table, object, name);
-    else
-        table_add(table, slice_str(""));
+        number(out, object, name);
 }
 
-static void add_ms(struct table *table, const json_t *object, const char *name)
+/* Of the object's `cache`. */
+static void cached(struct buf *out, const json_t *object, const char *name)
 {
-    struct buf text = {NULL, 0, 0};
-
-    member_add_ms(&text, member_number(object, name));
-    table_add(table, buf_slice(&text));
-    buf_fini(&text);
+    number(out, json_object_get(object, "cache"), name);
 }
 
-static void add_latency(struct table *table, const json_t *object, const char *name)
+static void ms(struct buf *out, const json_t *object, const char *name)
 {
-    struct buf text = {NULL, 0, 0};
+    member_add_ms(out, member_number(object, name));
+}
 
+static void latency(struct buf *out, const json_t *object, const char *name)
+{
     if (member_number(object, "latency_max_us") > 0)
-        member_add_us(&text, member_number(object, name));
-    table_add(table, buf_slice(&text));
-    buf_fini(&text);
-}
-
-static void add_words(struct table *table, const json_t *object, const char *name)
-{
-    struct buf text = {NULL, 0, 0};
-
-    member_words(object, name, &text);
-    table_add(table, buf_slice(&text));
-    buf_fini(&text);
-}
-
-/* One row per element of the array, when there is any. */
-static void print_rows(const json_t *array, const char *const *heads,
-                       void (*add_row)(struct table *table, const json_t *object))
-{
-    struct table *table = table_new(heads);
-    size_t i;
-
-    for (i = 0; i < json_array_size(array); i++)
-        add_row(table, json_array_get(array, i));
-    if (json_array_size(array) > 0) {
-        table_print(table, stdout);
-        putchar('\n');
-    }
-    table_free(table);
+        member_add_us(out, member_number(object, name));
 }
 
 /* --- status --- */
 
-static void add_map_status(struct table *table, const json_t *map)
+static void in_flight(struct buf *out, const json_t *map, const char *name)
 {
-    add_text(table, map, "name");
-    add_words(table, map, "sources");
-    add_text(table, map, "combine");
-    add_words(table, map, "search");
-    table_add(table, slice_str(member_is_true(map, "idn") ? "yes" : "no"));
-    add_ms(table, map, "timeout_ms");
-    table_addf(table, "%llu of %llu", (unsigned long long)member_number(map, "in_flight"),
-               (unsigned long long)member_number(map, "max_in_flight"));
+    number(out, map, name);
+    buf_add_str(out, " of ");
+    number(out, map, "max_in_flight");
 }
 
-static void add_source_status(struct table *table, const json_t *source)
+static void state(struct buf *out, const json_t *source, const char *name)
 {
-    struct buf state = {NULL, 0, 0};
-
-    buf_add_str(&state, member_is_true(source, "up") ? "up for " : "DOWN for ");
-    member_add_ms(&state, member_number(source, "for_ms"));
-    add_text(table, source, "name");
-    table_add(table, buf_slice(&state));
-    add_number_if_any(table, source, "entries");
-    add_number_if_any(table, source, "connections");
-    add_latency(table, source, "latency_avg_us");
-    add_latency(table, source, "latency_max_us");
-    add_text(table, source, "last_error");
-    buf_fini(&state);
-}
-
-static void add_endpoint(struct table *table, const json_t *endpoint)
-{
-    add_text(table, endpoint, "protocol");
-    add_text(table, endpoint, "endpoint");
-    add_text(table, endpoint, "map");
+    buf_add_str(out, member_is_true(source, name) ? "up for " : "DOWN for ");
+    ms(out, source, "for_ms");
 }
 
 static void print_ms(uint64_t ms)
@@ -139,11 +137,32 @@ static void print_cache(const json_t *cache)
 
 static void print_status(const json_t *reply)
 {
-    static const char *const map_heads[] = {"MAP", "SOURCES",  "COMBINE",    "SEARCH",
-                                            "IDN", ">TIMEOUT", ">IN FLIGHT", NULL};
-    static const char *const source_heads[] = {
-        "SOURCE", "STATE", ">ENTRIES", ">CONNECTIONS", ">LATENCY", ">MAX", "LAST ERROR", NULL};
-    static const char *const endpoint_heads[] = {"PROTOCOL", "ENDPOINT", "MAP", NULL};
+    static const struct column maps[] = {
+        {"MAP", text, "name"},
+        {"SOURCES", words, "sources"},
+        {"COMBINE", text, "combine"},
+        {"SEARCH", words, "search"},
+        {"IDN", yes, "idn"},
+        {">TIMEOUT", ms, "timeout_ms"},
+        {">IN FLIGHT", in_flight, "in_flight"},
+        {NULL, NULL, NULL},
+    };
+    static const struct column sources[] = {
+        {"SOURCE", text, "name"},
+        {"STATE", state, "up"},
+        {">ENTRIES", number_if_any, "entries"},
+        {">CONNECTIONS", number_if_any, "connections"},
+        {">LATENCY", latency, "latency_avg_us"},
+        {">MAX", latency, "latency_max_us"},
+        {"LAST ERROR", text, "last_error"},
+        {NULL, NULL, NULL},
+    };
+    static const struct column endpoints[] = {
+        {"PROTOCOL", text, "protocol"},
+        {"ENDPOINT", text, "endpoint"},
+        {"MAP", text, "map"},
+        {NULL, NULL, NULL},
+    };
 
     fputs("postfix-dictd ", stdout);
     ctl_print_text(stdout, member_text(reply, "version"));
@@ -152,127 +171,84 @@ static void print_status(const json_t *reply)
     fputs(", configuration ", stdout);
     ctl_print_text(stdout, member_text(reply, "config"));
     fputs("\n\n", stdout);
-    print_rows(json_object_get(reply, "maps"), map_heads, add_map_status);
-    print_rows(json_object_get(reply, "sources"), source_heads, add_source_status);
-    print_rows(json_object_get(reply, "endpoints"), endpoint_heads, add_endpoint);
+    print_table(json_object_get(reply, "maps"), maps);
+    print_table(json_object_get(reply, "sources"), sources);
+    print_table(json_object_get(reply, "endpoints"), endpoints);
     print_cache(json_object_get(reply, "cache"));
     print_clients(json_object_get(reply, "clients"));
 }
 
 /* --- stats --- */
 
-static void add_answers(struct table *table, const json_t *object)
-{
-    add_number(table, object, "found");
-    add_number(table, object, "not_found");
-    add_number(table, object, "temp");
-    add_number(table, object, "perm");
-}
+/* clang-format off */
+#define ANSWERS                                                                                \
+    {">FOUND", number, "found"},                                                               \
+    {">NOT FOUND", number, "not_found"},                                                       \
+    {">TEMP", number, "temp"},                                                                 \
+    {">PERM", number, "perm"}
 
-static void add_map_stats(struct table *table, const json_t *map)
-{
-    add_text(table, map, "name");
-    add_number(table, map, "lookups");
-    add_answers(table, map);
-    add_number(table, map, "timeouts");
-    add_number(table, map, "refused");
-    add_number(table, map, "at_once");
-}
-
-static void add_source_stats(struct table *table, const json_t *source)
-{
-    add_text(table, source, "name");
-    add_number(table, source, "asked");
-    add_answers(table, source);
-    add_number(table, source, "batches");
-    add_latency(table, source, "latency_avg_us");
-    add_latency(table, source, "latency_max_us");
-}
-
-/* The row of a map or source that is cached. */
-static void add_use(struct table *table, const json_t *object)
-{
-    const json_t *use = json_object_get(object, "cache");
-
-    add_text(table, object, "name");
-    add_number(table, use, "fresh");
-    add_number(table, use, "negative");
-    add_number(table, use, "refreshed");
-    add_number(table, use, "stale");
-    add_number(table, use, "missed");
-    add_number(table, use, "coalesced");
-    add_number(table, use, "not_retried");
-    add_number(table, use, "invalidated");
-}
-
-static void add_source_use(struct table *table, const json_t *source)
-{
-    add_use(table, source);
-    add_number(table, json_object_get(source, "cache"), "evicted");
-}
-
-static void add_cache_stats(struct table *table, const json_t *cache)
-{
-    add_number(table, cache, "entries");
-    add_number(table, cache, "negative_entries");
-    add_number(table, cache, "bytes");
-    add_number(table, cache, "limit_bytes");
-    add_number(table, cache, "stored");
-    add_number(table, cache, "evicted");
-    add_number(table, cache, "expired");
-    add_number(table, cache, "refused");
-}
-
-static void print_cache_stats(const json_t *reply)
-{
-    static const char *const use_heads[] = {
-        "CACHED",  ">FRESH",     ">NEGATIVE",    ">REFRESHED",   ">STALE",
-        ">MISSED", ">COALESCED", ">NOT RETRIED", ">INVALIDATED", NULL};
-    static const char *const source_heads[] = {
-        "CACHED",     ">FRESH",       ">NEGATIVE",    ">REFRESHED", ">STALE", ">MISSED",
-        ">COALESCED", ">NOT RETRIED", ">INVALIDATED", ">EVICTED",   NULL};
-    static const char *const cache_heads[] = {">ENTRIES", ">NEGATIVE", ">BYTES",
-                                              ">LIMIT",   ">STORED",   ">EVICTED",
-                                              ">EXPIRED", ">REFUSED",  NULL};
-    struct table *cache = table_new(cache_heads);
-
-    print_rows(json_object_get(reply, "maps"), use_heads, add_use);
-    print_rows(json_object_get(reply, "sources"), source_heads, add_source_use);
-    add_cache_stats(cache, json_object_get(reply, "cache"));
-    table_print(cache, stdout);
-    putchar('\n');
-    table_free(cache);
-}
-
-static void add_client_stats(struct table *table, const json_t *clients)
-{
-    add_number(table, clients, "connected");
-    add_number(table, clients, "accepted");
-    add_number(table, clients, "refused");
-    add_number(table, clients, "bad");
-    add_number(table, clients, "idle_closed");
-    add_number(table, clients, "request_timeouts");
-}
+#define USE                                                                                    \
+    {"CACHED", text, "name"},                                                                  \
+    {">FRESH", cached, "fresh"},                                                               \
+    {">NEGATIVE", cached, "negative"},                                                         \
+    {">REFRESHED", cached, "refreshed"},                                                       \
+    {">STALE", cached, "stale"},                                                               \
+    {">MISSED", cached, "missed"},                                                             \
+    {">COALESCED", cached, "coalesced"},                                                       \
+    {">NOT RETRIED", cached, "not_retried"},                                                   \
+    {">INVALIDATED", cached, "invalidated"}
+/* clang-format on */
 
 static void print_stats(const json_t *reply)
 {
-    static const char *const map_heads[] = {"MAP",      ">LOOKUPS", ">FOUND",    ">NOT FOUND",
-                                            ">TEMP",    ">PERM",    ">TIMEOUTS", ">REFUSED",
-                                            ">AT ONCE", NULL};
-    static const char *const source_heads[] = {"SOURCE", ">ASKED", ">FOUND", ">NOT FOUND",
-                                               ">TEMP",  ">PERM",  ">CALLS", ">LATENCY",
-                                               ">MAX",   NULL};
-    static const char *const client_heads[] = {
-        ">CONNECTED",   ">ACCEPTED",         ">REFUSED", ">BAD",
-        ">IDLE CLOSED", ">REQUEST TIMEOUTS", NULL};
-    struct table *clients = table_new(client_heads);
+    static const struct column maps[] = {
+        {"MAP", text, "name"},
+        {">LOOKUPS", number, "lookups"},
+        ANSWERS,
+        {">TIMEOUTS", number, "timeouts"},
+        {">REFUSED", number, "refused"},
+        {">AT ONCE", number, "at_once"},
+        {NULL, NULL, NULL},
+    };
+    static const struct column sources[] = {
+        {"SOURCE", text, "name"},
+        {">ASKED", number, "asked"},
+        ANSWERS,
+        {">CALLS", number, "batches"},
+        {">LATENCY", latency, "latency_avg_us"},
+        {">MAX", latency, "latency_max_us"},
+        {NULL, NULL, NULL},
+    };
+    static const struct column cached_maps[] = {USE, {NULL, NULL, NULL}};
+    static const struct column cached_sources[] = {
+        USE, {">EVICTED", cached, "evicted"}, {NULL, NULL, NULL}};
+    static const struct column cache[] = {
+        {">ENTRIES", number, "entries"},
+        {">NEGATIVE", number, "negative_entries"},
+        {">BYTES", number, "bytes"},
+        {">LIMIT", number, "limit_bytes"},
+        {">STORED", number, "stored"},
+        {">EVICTED", number, "evicted"},
+        {">EXPIRED", number, "expired"},
+        {">REFUSED", number, "refused"},
+        {NULL, NULL, NULL},
+    };
+    static const struct column clients[] = {
+        {">CONNECTED", number, "connected"},
+        {">ACCEPTED", number, "accepted"},
+        {">REFUSED", number, "refused"},
+        {">BAD", number, "bad"},
+        {">IDLE CLOSED", number, "idle_closed"},
+        {">REQUEST TIMEOUTS", number, "request_timeouts"},
+        {NULL, NULL, NULL},
+    };
 
-    print_rows(json_object_get(reply, "maps"), map_heads, add_map_stats);
-    print_rows(json_object_get(reply, "sources"), source_heads, add_source_stats);
-    print_cache_stats(reply);
-    add_client_stats(clients, json_object_get(reply, "clients"));
-    table_print(clients, stdout);
-    table_free(clients);
+    print_table(json_object_get(reply, "maps"), maps);
+    print_table(json_object_get(reply, "sources"), sources);
+    print_table(json_object_get(reply, "maps"), cached_maps);
+    print_table(json_object_get(reply, "sources"), cached_sources);
+    print_table(json_object_get(reply, "cache"), cache);
+    print_table(json_object_get(reply, "clients"), clients);
 }
 
 /* --- the commands --- */
