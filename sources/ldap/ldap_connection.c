@@ -1,12 +1,8 @@
 /*
  * See ldap_connection.h.
  *
- * What libldap asks of a non-blocking socket: a search that could not be written
- * whole leaves LDAP_BUSY as the handle's error and is finished by ldap_result()
- * when the socket takes more; until then nothing else may be written, or it
- * would stand inside the search. libldap reads ahead, so the socket may be
- * silent while messages wait in its buffer (LBER_SB_OPT_DATA_READY).
- * Source: libraries/libldap/request.c, result.c and abandon.c of OpenLDAP.
+ * libldap reads ahead, so the socket may be silent while messages wait in its buffer
+ * (LBER_SB_OPT_DATA_READY). Source: libraries/libldap/result.c of OpenLDAP.
  */
 #include "sources/ldap/ldap_connection.h"
 
@@ -18,11 +14,7 @@
 #include "sources/ldap/ldap_message.h"
 
 enum {
-    ASKINGS_MAX = LDAP_FLIGHTS_MAX - 1, /* one is for the root DSE */
-    FIRSTS_MAX = 3, /* first searches at once where what waits meanwhile can share the next */
-    IN_FLIGHT_MAX = 256, /* keys */
     MESSAGES_PER_TURN = 1000,
-    TICK_MS = 250,
     SILENCE_MS = 1000,  /* then it is asked for its root DSE */
     PATIENCE_MS = 2000, /* silent for so long: lost */
     IDLE_MS = 60000
@@ -74,167 +66,6 @@ static void close_lost(struct ldap_connection *connection)
 static void turn(struct ldap_connection *connection)
 {
     connection->base.events->turn(connection->base.ctx);
-}
-
-/* ----------------------------------------------------------------- sending */
-
-static void want(struct ldap_connection *connection)
-{
-    loop_io_want(connection->io, connection->is_blocked ? LOOP_READ | LOOP_WRITE : LOOP_READ);
-}
-
-/* The handle's error after a search that was taken. */
-static bool is_written(LDAP *ld)
-{
-    int code = LDAP_SUCCESS;
-
-    return ldap_get_option(ld, LDAP_OPT_RESULT_CODE, &code) != LDAP_OPT_SUCCESS ||
-           code != LDAP_BUSY;
-}
-
-int ldap_connection_search(struct ldap_connection *connection, const char *base, int scope,
-                           const char *filter, char **attributes, int size_limit, bool is_first,
-                           struct ldap_flight **flight)
-{
-    const uint64_t limit_ms = connection->config->login->timeout_ms;
-    struct timeval limit = {(time_t)(limit_ms / 1000), (suseconds_t)(limit_ms % 1000 * 1000)};
-    int id = 0;
-    int code = ldap_search_ext(connection->ld, base, scope, filter, attributes, 0, NULL, NULL,
-                               &limit, size_limit, &id);
-
-    if (code == LDAP_BUSY)
-        connection->is_blocked = true;
-    if (code != LDAP_SUCCESS)
-        return code;
-    if (!is_written(connection->ld))
-        connection->is_blocked = true;
-    if (connection->flights.n == 0)
-        connection->heard_ms = ldap_connection_now(connection);
-    *flight =
-        ldap_flights_add(&connection->flights, id, is_first, ldap_connection_now(connection));
-    return code;
-}
-
-void ldap_connection_abandon(struct ldap_connection *connection, struct ldap_flight *flight)
-{
-    flight->question = NULL;
-    flight->together = NULL;
-    if (connection->is_blocked || connection->is_broken || connection->ld == NULL)
-        return; /* the answer will be passed over */
-    if (ldap_abandon_ext(connection->ld, flight->id, NULL, NULL) == LDAP_SUCCESS)
-        ldap_flights_remove(&connection->flights, flight);
-    else
-        connection->is_broken = true;
-}
-
-/* False: not now. */
-static bool send_question(struct ldap_asking *asking, struct ldap_question *question)
-{
-    struct ldap_connection *connection = asking->connection;
-    struct ldap_flight *flight;
-    int code;
-
-    if (question->elsewhere != NULL) {
-        TAILQ_REMOVE(&asking->expansion.unsent, question, link);
-        ldap_asking_go_away(asking, question);
-        return true;
-    }
-    code = ldap_connection_search(connection, question->base, question->scope, question->filter,
-                                  question->attributes, (int)connection->config->size_limit,
-                                  question->parent == NULL, &flight);
-    if (code == LDAP_BUSY)
-        return false;
-    TAILQ_REMOVE(&asking->expansion.unsent, question, link);
-    if (code == LDAP_SUCCESS) {
-        flight->question = question;
-        asking->n_flights++;
-        return true;
-    }
-    if (code == LDAP_SERVER_DOWN)
-        connection->is_broken = true;
-    else
-        ldap_expansion_result(question, code, NULL);
-    return code != LDAP_SERVER_DOWN;
-}
-
-/* Those with questions take turns, so that a large group does not keep the others waiting. */
-static void pump(struct ldap_connection *connection)
-{
-    struct ldap_asking *asking;
-    bool settle_later = false;
-
-    while (!connection->is_blocked && !connection->is_broken &&
-           connection->flights.n < ASKINGS_MAX &&
-           (asking = TAILQ_FIRST(&connection->ready)) != NULL) {
-        struct ldap_question *question = TAILQ_FIRST(&asking->expansion.unsent);
-
-        TAILQ_REMOVE(&connection->ready, asking, link_ready);
-        asking->is_ready = false;
-        if (question != NULL && !ldap_expansion_is_over(&asking->expansion) &&
-            !asking->execution->abandoned)
-            (void)send_question(asking, question);
-        if (ldap_expansion_is_over(&asking->expansion) || asking->execution->abandoned)
-            settle_later = true;
-        else
-            ldap_asking_make_ready(asking);
-    }
-    if (connection->is_broken || settle_later)
-        loop_timer_arm(connection->timer, 0);
-    else if (!loop_timer_armed(connection->timer))
-        loop_timer_arm(connection->timer, TICK_MS);
-    want(connection);
-}
-
-static bool has_room(const struct backend_connection *base,
-                     const struct backend_execution *first)
-{
-    const struct ldap_connection *connection = (const struct ldap_connection *)base;
-    bool together = ldap_together_is_for(connection, first); /* then perhaps two searches */
-
-    return base->state == BACKEND_READY && !connection->is_broken && !connection->is_blocked &&
-           connection->flights.n + together < ASKINGS_MAX &&
-           connection->flights.n_first < (together ? FIRSTS_MAX : ASKINGS_MAX) &&
-           base->n_in_flight < (together ? IN_FLIGHT_MAX : ASKINGS_MAX);
-}
-
-static bool wants_together(const struct ldap_connection *connection,
-                           const struct backend_queue *queue)
-{
-    const struct backend_execution *first = TAILQ_FIRST(queue);
-    const struct backend_execution *second = TAILQ_NEXT(first, link);
-
-    return second != NULL && !second->alone && ldap_together_is_for(connection, first);
-}
-
-static size_t send_each(struct ldap_connection *connection, struct backend_queue *queue,
-                        size_t max)
-{
-    size_t taken = 0;
-
-    do {
-        ldap_asking_make_ready(ldap_asking_new(connection, backend_queue_take(queue)));
-        taken++;
-    } while (taken < max && !TAILQ_EMPTY(queue) && connection->base.n_in_flight < ASKINGS_MAX &&
-             !wants_together(connection, queue));
-    return taken;
-}
-
-static size_t send_some(struct backend_connection *base, struct backend_queue *queue,
-                        size_t max)
-{
-    struct ldap_connection *connection = (struct ldap_connection *)base;
-    size_t taken;
-
-    if (base->n_in_flight == 0) /* the timer was for idleness */
-        loop_timer_arm(connection->timer, TICK_MS);
-    if (max > 1 && wants_together(connection, queue))
-        taken = ldap_together_send(connection, queue, max);
-    else
-        taken = send_each(connection, queue, max);
-    if (taken > 1 && connection->n_spared > 0)
-        connection->n_spared--;
-    pump(connection);
-    return taken;
 }
 
 /* --------------------------------------------------------------- receiving */
@@ -298,7 +129,7 @@ static void arm_tick(struct ldap_connection *connection)
 {
     if (connection->base.n_in_flight > 0 || connection->flights.n > 0) {
         if (!loop_timer_armed(connection->timer))
-            loop_timer_arm(connection->timer, TICK_MS);
+            loop_timer_arm(connection->timer, LDAP_TICK_MS);
     } else {
         loop_timer_arm(connection->timer, IDLE_MS);
     }
@@ -309,7 +140,7 @@ void ldap_connection_go_on(struct ldap_connection *connection)
     if (connection->base.state == BACKEND_READY && connection->is_broken)
         close_lost(connection);
     if (connection->base.state == BACKEND_READY) {
-        pump(connection);
+        ldap_connection_pump(connection);
         arm_tick(connection);
     }
     turn(connection);
@@ -435,8 +266,8 @@ static void connection_free(struct backend_connection *base)
     free(connection);
 }
 
-static const struct backend_connection_type connection_type = {has_room, send_some,
-                                                               connection_free};
+static const struct backend_connection_type connection_type = {
+    ldap_connection_has_room, ldap_connection_send, connection_free};
 
 struct backend_connection *ldap_connection_new(const struct source_env *env,
                                                const struct ldap_config *config, size_t host,

@@ -1,7 +1,8 @@
 /*
  * ldap_connection_parts - what the files of ldap_connection share, and nobody else.
  *
- *   ldap_connection.c   the connection: its beginning and end, what is sent and taken, time
+ *   ldap_connection.c   the connection: its beginning and end, what is taken, time
+ *   ldap_sending.c      what is sent, and when
  *   ldap_asking.c       a key on its way, with its searches
  *   ldap_together.c     the first search of many keys
  */
@@ -22,6 +23,8 @@
 #include "sources/ldap/ldap_dial.h"
 #include "sources/ldap/ldap_expansion.h"
 #include "sources/ldap/ldap_flights.h"
+
+enum { LDAP_TICK_MS = 250 }; /* how often time limits are looked at */
 
 struct ldap_away;
 
@@ -53,6 +56,7 @@ struct ldap_connection {
     struct loop_io *io;
     struct loop_timer *timer;
     struct ldap_askings askings, ready;
+    size_t n_together; /* of askings: their first search is one of many keys */
     struct ldap_flights flights;
     struct buf doubt; /* why "not found" is none; empty: it is */
     bool is_blocked;  /* a search is not written whole */
@@ -75,14 +79,25 @@ static inline uint64_t ldap_connection_now(const struct ldap_connection *connect
     return loop_now_ms(connection->env->loop);
 }
 
+/* After whatever happened: the last thing that a handler does. */
+void ldap_connection_go_on(struct ldap_connection *connection);
+
+/* ---- ldap_sending.c */
+
 /* LDAP_SUCCESS: it is under way, and *flight is its place. LDAP_BUSY: not now. */
 int ldap_connection_search(struct ldap_connection *connection, const char *base, int scope,
                            const char *filter, char **attributes, int size_limit, bool is_first,
                            struct ldap_flight **flight);
 /* Nobody wants to know any more. */
 void ldap_connection_abandon(struct ldap_connection *connection, struct ldap_flight *flight);
-/* After whatever happened: the last thing that a handler does. */
-void ldap_connection_go_on(struct ldap_connection *connection);
+/* Sends what is ready. Those with questions take turns, so that a large group does not keep the
+ * others waiting. */
+void ldap_connection_pump(struct ldap_connection *connection);
+/* Of struct backend_connection_type. */
+bool ldap_connection_has_room(const struct backend_connection *base,
+                              const struct backend_execution *first);
+size_t ldap_connection_send(struct backend_connection *base, struct backend_queue *queue,
+                            size_t max);
 
 /* ---- ldap_asking.c */
 

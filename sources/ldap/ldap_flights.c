@@ -11,7 +11,6 @@ struct ldap_flight *ldap_flights_add(struct ldap_flights *flights, int id, bool 
         i = (i + 1) % LDAP_FLIGHTS_MAX;
     flights->at[i] = (struct ldap_flight){.id = id, .is_first = is_first, .sent_ms = now_ms};
     flights->n++;
-    flights->n_first += is_first;
     return &flights->at[i];
 }
 
@@ -28,9 +27,20 @@ struct ldap_flight *ldap_flights_find(struct ldap_flights *flights, int id)
     return NULL;
 }
 
+size_t ldap_flights_count_firsts(const struct ldap_flights *flights, uint64_t since_ms)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < LDAP_FLIGHTS_MAX; i++) {
+        const struct ldap_flight *flight = &flights->at[i];
+
+        n += flight->id != 0 && flight->is_first && flight->sent_ms >= since_ms;
+    }
+    return n;
+}
+
 void ldap_flights_remove(struct ldap_flights *flights, struct ldap_flight *flight)
 {
     flight->id = 0;
     flights->n--;
-    flights->n_first -= flight->is_first;
 }

@@ -30,7 +30,6 @@ struct ldap_flight {
 struct ldap_flights {
     struct ldap_flight at[LDAP_FLIGHTS_MAX];
     size_t n;
-    size_t n_first; /* of them */
 };
 
 /* Only while n is below the maximum. Gives the place, where id and sent_ms are set. */
@@ -38,6 +37,8 @@ struct ldap_flight *ldap_flights_add(struct ldap_flights *flights, int id, bool 
                                      uint64_t now_ms);
 /* NULL: no such. */
 struct ldap_flight *ldap_flights_find(struct ldap_flights *flights, int id);
+/* First searches that were sent at that time or later. */
+size_t ldap_flights_count_firsts(const struct ldap_flights *flights, uint64_t since_ms);
 void ldap_flights_remove(struct ldap_flights *flights, struct ldap_flight *flight);
 
 #endif

@@ -87,12 +87,14 @@ static void join(struct ldap_together *together, struct ldap_asking *asking, int
     asking->together = together;
     asking->member = (unsigned)member;
     TAILQ_INSERT_TAIL(&together->askings, asking, link_together);
+    together->connection->n_together++;
     together->n_askings++;
 }
 
 static void part(struct ldap_asking *asking)
 {
     TAILQ_REMOVE(&asking->together->askings, asking, link_together);
+    asking->connection->n_together--;
     asking->together = NULL;
 }
 

@@ -7,6 +7,7 @@ keys of several entries, values that may be searched and not read, and what a di
 equal.
 """
 
+import contextlib
 import os
 import socket
 import threading
@@ -334,6 +335,19 @@ class Trouble(Together):
         started = time.monotonic()
         self.check(meddler, daemon)
         self.assertGreater(time.monotonic() - started, 2.5)
+
+    def test_slow_ones_do_not_hold_up_others(self):
+        meddler, daemon = self.meddled(None)
+        with contextlib.ExitStack() as stack:
+            for i in range(20):
+                client = stack.enter_context(daemon.client())
+                client.send(b"".join(request("x", "u%d@example.net" % (4 * i + j))
+                                     for j in range(2, 6)))
+                time.sleep(0.02)
+            until(lambda: meddler.met > 8, "searches that are not answered")
+            started = time.monotonic()
+            self.assertEqual(daemon.ask("x", "u150@example.net"), "OK u150")
+            self.assertLess(time.monotonic() - started, 3)
 
     def test_nobody_waits_any_more(self):
         """Its search is let go of, and nothing of it is left."""

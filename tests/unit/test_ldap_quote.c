@@ -43,8 +43,8 @@ static size_t random_key(char *key, size_t max)
     size_t len = (size_t)rand() % max;
 
     for (size_t i = 0; i < len; i++)
-        key[i] = rand() % 2 == 0 ? special[(size_t)rand() % (sizeof special - 1)]
-                                 : (char)(rand() % 255 + 1);
+        key[i] = (char)(rand() % 2 == 0 ? special[(size_t)rand() % (sizeof special - 1)]
+                                        : rand() % 255 + 1);
     return len;
 }
 
