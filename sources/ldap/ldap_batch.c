@@ -242,13 +242,12 @@ void ldap_batch_add_filter(const struct ldap_batch *batch, struct buf *out)
     add_of_all(batch, batch->plan->tree->root, out);
 }
 
-void ldap_batch_add_check(const struct ldap_batch *batch, unsigned attributes, struct buf *out)
+void ldap_batch_add_check(const struct ldap_batch *batch, unsigned attribute, struct buf *out)
 {
     buf_add_str(out, "(|");
     for (size_t leaf = 0; leaf < batch->plan->tree->n_leaves; leaf++) {
-        if ((attributes >> batch->plan->told_by[leaf] & 1) == 0)
-            continue;
-        for (size_t member = 0; member < batch->n; member++)
+        for (size_t member = 0; batch->plan->told_by[leaf] == attribute && member < batch->n;
+             member++)
             add_assertion(batch, leaf, member, out);
     }
     buf_add_char(out, ')');

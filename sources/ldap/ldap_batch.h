@@ -11,8 +11,8 @@
  *   - A key certainly does not match an assertion when the entry shows values of its
  *     attribute, and none is the key's even if case and white space do not count.
  *   - Where the attribute shows no value, there is none, or it may be searched and not
- *     read. A second search at the same time finds that out: the OR of all keys'
- *     assertions about such attributes (the check). An entry that is not among its
+ *     read. Another search at the same time finds that out: the OR of all keys'
+ *     assertions about that attribute (its check). An entry that is not among its
  *     results makes none of them true.
  *   - When all keys but one are certain not to match, the entry is that one's.
  *   - When it may be several keys', each of them has to be asked alone; when it can
@@ -82,14 +82,14 @@ size_t ldap_batch_members(const struct ldap_batch *batch);
 
 void ldap_batch_add_filter(const struct ldap_batch *batch, struct buf *out);
 
-/* The check's: about attributes of the plan's tells, one bit each. */
-void ldap_batch_add_check(const struct ldap_batch *batch, unsigned attributes, struct buf *out);
+/* The check's: about one attribute of the plan's tells. */
+void ldap_batch_add_check(const struct ldap_batch *batch, unsigned attribute, struct buf *out);
 
 /*
  * Takes an entry that came back: the member whose it is, or -1: that cannot be said, and those
  * that it may be of are doubtful from now on. unshown: the attributes that it does not show and
- * that this depends on; if there are any, it holds only when the check about them does not give
- * the entry, which would make all members doubtful.
+ * that this depends on, one bit each; it holds only when their checks do not give the entry,
+ * and otherwise all members are doubtful.
  */
 int ldap_batch_take(struct ldap_batch *batch, const struct ldap_entry *entry,
                     unsigned *unshown);

@@ -80,7 +80,7 @@ static void take(struct ldap_connection *connection, LDAPMessage *message)
     if (flight != NULL && is_last)
         ldap_flights_remove(&connection->flights, flight);
     if (copy.together != NULL) {
-        ldap_together_take(copy.together, message, copy.is_check);
+        ldap_together_take(copy.together, message, copy.check);
         return;
     }
     if (copy.question != NULL) {

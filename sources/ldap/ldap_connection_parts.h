@@ -123,8 +123,10 @@ bool ldap_together_is_for(const struct ldap_connection *connection,
  * there is only one, are made ready. How many were taken: at least one. */
 size_t ldap_together_send(struct ldap_connection *connection, struct backend_queue *queue,
                           size_t max);
-/* Takes the message. is_check: of the flight. */
-void ldap_together_take(struct ldap_together *together, LDAPMessage *message, bool is_check);
+/* Takes the message. check: of the flight. */
+void ldap_together_take(struct ldap_together *together, LDAPMessage *message, unsigned check);
+/* How many searches it may take. */
+size_t ldap_together_searches(const struct ldap_connection *connection);
 /* No use: each of its keys has to be asked alone. */
 void ldap_together_fail(struct ldap_together *together);
 /* One of its keys goes. */

@@ -22,8 +22,8 @@ struct ldap_flight {
     /* Whose it is, one of both; none: nobody wants to know. */
     struct ldap_question *question;
     struct ldap_together *together;
-    bool is_check; /* of together: the check */
-    bool is_first; /* the search of a key or of many, not what one leads to */
+    unsigned check; /* of together: which attribute's check; 0: none, else from 1 */
+    bool is_first;  /* the search of a key or of many, not what one leads to */
     uint64_t sent_ms;
 };
 

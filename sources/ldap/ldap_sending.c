@@ -129,7 +129,7 @@ static bool may_go_together(const struct ldap_connection *connection)
     uint64_t now_ms = ldap_connection_now(connection);
     uint64_t since_ms = now_ms > YOUNG_MS ? now_ms - YOUNG_MS : 0;
 
-    return connection->flights.n + 1 < ASKINGS_MAX && /* there may be a check with it */
+    return connection->flights.n + ldap_together_searches(connection) <= ASKINGS_MAX &&
            connection->base.n_in_flight < IN_FLIGHT_MAX &&
            ldap_flights_count_firsts(&connection->flights, since_ms) < FIRSTS_MAX;
 }

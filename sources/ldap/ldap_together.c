@@ -2,9 +2,9 @@
  * The first search of many keys: see ldap_connection_parts.h, and ldap_batch.h for
  * how their answers are told apart.
  *
- * The check goes out beside the search when entries without a value of one of the
- * filter's attributes were seen before on this connection. Where one turns up that
- * nobody thought of, the batch is of no use, and the next one will have a check.
+ * The checks go out beside the search: one for each of the filter's attributes that
+ * an entry was seen without, before, on this connection. Where one turns up that
+ * nobody thought of, the batch is of no use, and the next one will have its check.
  *
  * What comes back is held until both have ended well: only then is it certain whose
  * each entry is. Then each key goes its own way, as if it had been asked alone:
@@ -34,8 +34,14 @@ enum {
 struct held {
     LDAPMessage *message;
     struct ldap_message_entry read;
-    int member;     /* -1: of one that is doubtful */
-    bool is_relied; /* on the check: it must not be in `seen` */
+    int member;       /* -1: of one that is doubtful */
+    unsigned unshown; /* attributes whose checks must not have given it */
+};
+
+/* An entry that a check has given. */
+struct seen {
+    unsigned attribute;
+    char *dn;
 };
 
 struct ldap_together {
@@ -45,10 +51,10 @@ struct ldap_together {
     size_t n_askings;
     uint64_t sent_ms;
     unsigned n_searches; /* that are not over */
-    unsigned checked;    /* attributes that the check is about */
+    unsigned checked;    /* attributes that have a check */
     struct held held[ENTRIES_MAX];
     size_t n_held;
-    char *seen[ENTRIES_MAX]; /* names of entries that the check gave */
+    struct seen seen[ENTRIES_MAX];
     size_t n_seen;
     size_t n_entries[LDAP_BATCH_MAX]; /* of each member */
 };
@@ -73,7 +79,7 @@ static void together_free(struct ldap_together *together)
         ldap_msgfree(together->held[i].message);
     }
     for (size_t i = 0; i < together->n_seen; i++)
-        free(together->seen[i]);
+        free(together->seen[i].dn);
     ldap_batch_free(together->batch);
     free(together);
 }
@@ -142,33 +148,51 @@ static int size_limit(const struct ldap_together *together)
 }
 
 static int search(struct ldap_together *together, const char *filter, char **attributes,
-                  bool is_check)
+                  unsigned check)
 {
     const struct ldap_question *any = &TAILQ_FIRST(&together->askings)->expansion.first;
     struct ldap_flight *flight;
     int code = ldap_connection_search(together->connection, any->base, any->scope, filter,
-                                      attributes, size_limit(together), !is_check, &flight);
+                                      attributes, size_limit(together), check == 0, &flight);
 
     if (code != LDAP_SUCCESS)
         return code;
     flight->together = together;
-    flight->is_check = is_check;
+    flight->check = check;
     together->n_searches++;
     return code;
 }
 
 /* Without it, what relies on it is doubtful. */
-static void send_check(struct ldap_together *together)
+static void send_check(struct ldap_together *together, unsigned attribute)
 {
     static char nothing[] = "1.1"; /* no attribute; RFC 4511, 4.5.1.8 */
     char *attributes[] = {nothing, NULL};
     struct buf filter = {NULL, 0, 0};
-    unsigned unshown = together->connection->unshown;
 
-    ldap_batch_add_check(together->batch, unshown, &filter);
-    if (search(together, buf_str(&filter), attributes, true) == LDAP_SUCCESS)
-        together->checked = unshown;
+    ldap_batch_add_check(together->batch, attribute, &filter);
+    if (search(together, buf_str(&filter), attributes, attribute + 1) == LDAP_SUCCESS)
+        together->checked |= 1U << attribute;
     buf_fini(&filter);
+}
+
+static void send_checks(struct ldap_together *together)
+{
+    const struct ldap_connection *connection = together->connection;
+
+    for (unsigned i = 0; i < LDAP_FILTER_LEAVES_MAX && !connection->is_blocked; i++) {
+        if ((connection->unshown >> i & 1) != 0)
+            send_check(together, i);
+    }
+}
+
+size_t ldap_together_searches(const struct ldap_connection *connection)
+{
+    size_t n = 1;
+
+    for (unsigned unshown = connection->unshown; unshown != 0; unshown >>= 1)
+        n += unshown & 1;
+    return n;
 }
 
 static void send_batch(struct ldap_together *together)
@@ -178,14 +202,14 @@ static void send_batch(struct ldap_together *together)
     int code;
 
     ldap_batch_add_filter(together->batch, &filter);
-    code = search(together, buf_str(&filter), connection->config->plan->attributes, false);
+    code = search(together, buf_str(&filter), connection->config->plan->attributes, 0);
     buf_fini(&filter);
     if (code == LDAP_SERVER_DOWN)
         connection->is_broken = true; /* which gives the keys back */
     else if (code != LDAP_SUCCESS)
         dissolve(together);
-    else if (connection->unshown != 0 && !connection->is_blocked)
-        send_check(together);
+    else
+        send_checks(together);
 }
 
 size_t ldap_together_send(struct ldap_connection *connection, struct backend_queue *queue,
@@ -308,14 +332,15 @@ static void finish(struct ldap_together *together)
 /* ---------------------------------------------------------------------- receiving */
 
 /* False: the batch is of no use. */
-static bool note_checked(struct ldap_together *together, LDAPMessage *message)
+static bool note(struct ldap_together *together, LDAPMessage *message, unsigned attribute)
 {
     struct ldap_message_entry read;
     bool is_good = ldap_message_read(&read, together->connection->ld, message) &&
                    together->n_seen < ENTRIES_MAX;
 
     if (is_good)
-        together->seen[together->n_seen++] = mem_strdup(read.entry.dn);
+        together->seen[together->n_seen++] =
+            (struct seen){attribute, mem_strdup(read.entry.dn)};
     ldap_message_entry_fini(&read);
     ldap_msgfree(message);
     return is_good;
@@ -336,7 +361,7 @@ static bool hold(struct ldap_together *together, LDAPMessage *message)
     if (!ldap_message_read(&held->read, together->connection->ld, message))
         return false;
     held->member = ldap_batch_take(together->batch, &held->read.entry, &unshown);
-    held->is_relied = unshown != 0;
+    held->unshown = unshown;
     if (held->member >= 0)
         together->n_entries[held->member]++;
     together->connection->unshown |= unshown;
@@ -347,21 +372,26 @@ static bool hold(struct ldap_together *together, LDAPMessage *message)
 static bool is_refuted(const struct ldap_together *together)
 {
     for (size_t i = 0; i < together->n_held; i++) {
-        for (size_t j = 0; together->held[i].is_relied && j < together->n_seen; j++) {
-            if (strcasecmp(together->held[i].read.entry.dn, together->seen[j]) == 0)
+        const struct held *held = &together->held[i];
+
+        for (size_t j = 0; held->unshown != 0 && j < together->n_seen; j++) {
+            const struct seen *seen = &together->seen[j];
+
+            if ((held->unshown >> seen->attribute & 1) != 0 &&
+                strcasecmp(held->read.entry.dn, seen->dn) == 0)
                 return true;
         }
     }
     return false;
 }
 
-void ldap_together_take(struct ldap_together *together, LDAPMessage *message, bool is_check)
+void ldap_together_take(struct ldap_together *together, LDAPMessage *message, unsigned check)
 {
     bool is_good = true;
 
     switch (ldap_msgtype(message)) {
     case LDAP_RES_SEARCH_ENTRY:
-        is_good = is_check ? note_checked(together, message) : hold(together, message);
+        is_good = check > 0 ? note(together, message, check - 1) : hold(together, message);
         break;
     case LDAP_RES_SEARCH_RESULT:
         is_good = ldap_message_code(together->connection->ld, message) == LDAP_SUCCESS;
