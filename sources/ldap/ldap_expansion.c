@@ -344,11 +344,33 @@ static void go_elsewhere(struct ldap_question *question, char **urls)
     child->elsewhere = ldap_names_copy(urls);
 }
 
+/* libldap follows what version 3 brought only on a handle of version 3. A server to which a
+ * question was referred is asked in version 3. */
+static bool follows(const struct ldap_question *question, char **urls)
+{
+    const struct ldap_config *config = question->expansion->config;
+
+    return config->chase_referrals && urls != NULL && *urls != NULL &&
+           (config->login->version >= LDAP_VERSION3 || question->elsewhere != NULL);
+}
+
 void ldap_expansion_reference(struct ldap_question *question, char **urls)
 {
-    if (question->expansion->fault == BACKEND_FAULT_NONE &&
-        question->expansion->config->chase_referrals && urls != NULL && *urls != NULL)
+    if (question->expansion->fault == BACKEND_FAULT_NONE && follows(question, urls))
         go_elsewhere(question, urls);
+}
+
+bool ldap_expansion_partial(struct ldap_question *question, char **urls)
+{
+    if (!question->expansion->config->chase_referrals)
+        return false;
+    end(question);
+    for (; *urls != NULL && question->expansion->fault == BACKEND_FAULT_NONE; urls++) {
+        char *one[] = {*urls, NULL};
+
+        go_elsewhere(question, one);
+    }
+    return true;
 }
 
 void ldap_expansion_result(struct ldap_question *question, int code, char **urls)
@@ -363,8 +385,7 @@ void ldap_expansion_result(struct ldap_question *question, int code, char **urls
         return;
     if (code == LDAP_NO_SUCH_OBJECT && expansion->config->dynamic_base)
         return;
-    if (code == LDAP_REFERRAL && urls != NULL && *urls != NULL &&
-        expansion->config->chase_referrals) {
+    if (code == LDAP_REFERRAL && follows(question, urls)) {
         go_elsewhere(question, urls);
         return;
     }

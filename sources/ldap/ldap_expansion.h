@@ -91,6 +91,9 @@ void ldap_expansion_fini(struct ldap_expansion *expansion);
 void ldap_expansion_entry(struct ldap_question *question, const struct ldap_entry *entry);
 /* urls ends with NULL. */
 void ldap_expansion_reference(struct ldap_question *question, char **urls);
+/* It is over, and goes on at each of these: how version 2 has references. False: they are not
+ * followed, and what it came with is an error. */
+bool ldap_expansion_partial(struct ldap_question *question, char **urls);
 /* It is over with this result code; urls: of LDAP_REFERRAL, or NULL. */
 void ldap_expansion_result(struct ldap_question *question, int code, char **urls);
 /* It cannot be done. */

@@ -2,6 +2,7 @@
 #include "sources/ldap/ldap_message.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "dictd/base/mem.h"
 
@@ -84,15 +85,46 @@ static void take_reference(LDAP *ld, LDAPMessage *message, struct ldap_question 
     ldap_memvfree((void **)urls);
 }
 
+/* Version 2 has references as lines of the message of LDAP_PARTIAL_RESULTS. Source:
+ * ldap_chase_referrals() in libraries/libldap/request.c of OpenLDAP. */
+static char **read_references(const char *words)
+{
+    static const char begin[] = "Referral:\n";
+    const char *at = words != NULL ? strstr(words, begin) : NULL;
+    char **urls = mem_array(1, sizeof *urls);
+    size_t n = 0;
+
+    for (at = at != NULL ? at + sizeof begin - 1 : ""; *at != '\0'; at += strspn(at, "\n")) {
+        size_t len = strcspn(at, "\n");
+
+        urls = mem_realloc(urls, (n + 2) * sizeof *urls);
+        urls[n++] = mem_strndup(at, len);
+        urls[n] = NULL;
+        at += len;
+    }
+    return urls;
+}
+
+static bool take_partial(struct ldap_question *question, const char *words)
+{
+    char **urls = read_references(words);
+    bool is_taken = *urls != NULL && ldap_expansion_partial(question, urls);
+
+    ldap_names_free(urls);
+    return is_taken;
+}
+
 static void take_result(LDAP *ld, LDAPMessage *message, struct ldap_question *question)
 {
-    char **urls = NULL;
+    char **urls = NULL, *words = NULL;
     int code = LDAP_OTHER;
 
-    if (ldap_parse_result(ld, message, &code, NULL, NULL, &urls, NULL, 0) != LDAP_SUCCESS)
+    if (ldap_parse_result(ld, message, &code, NULL, &words, &urls, NULL, 0) != LDAP_SUCCESS)
         code = LDAP_DECODING_ERROR;
-    ldap_expansion_result(question, code, urls);
+    if (code != LDAP_PARTIAL_RESULTS || !take_partial(question, words))
+        ldap_expansion_result(question, code, urls);
     ldap_memvfree((void **)urls);
+    ldap_memfree(words);
 }
 
 int ldap_message_code(LDAP *ld, LDAPMessage *message)

@@ -150,7 +150,7 @@ class Tree:
 
 
 FILTERS = [
-    "(mail=%s)", "(mail=%s)", "(|(mail=%s)(mailLocalAddress=%s))", "(|(mail=%s)(uid=%u))",
+    "(mail=%s)", "(mail=%s)", "(|(mail=%s)(description=%s)(cn=%u))", "(|(mail=%s)(mailLocalAddress=%s))", "(|(mail=%s)(uid=%u))",
     "(|(mail=%s)(description=%s))", "(|(mail=%s)(description=%s))", "(|(mail=%s)(uid=%u)(cn=%s))",
     "(|(mail=%s)(uid=%u)(cn=%s))", "(|(description=%s)(uid=%u)(cn=%u))", "(|(mail=%s)(uid=%u))",
     "(uid=%u)", "(uid=%u)", "(cn=%u)", "(cn=%s)", "(|(cn=%s)(uid=%s)(description=%s))",
@@ -166,7 +166,7 @@ FILTERS = [
     "(|(&(uid=*)(mail=%s))(&(!(uid=*))(description=%s)))", "(&(uid=%u)(mail=%s))",
     "(&(objectClass=device)(|(mail=%s)(cn=%u)))", None]
 
-BASES = [SUFFIX] * 12 + [PEOPLE, GROUPS, ALIASES, "cn=%u," + PEOPLE,
+BASES = [SUFFIX] * 20 + [PEOPLE, GROUPS, ALIASES, "cn=%u," + PEOPLE,
          "cn=%s," + PEOPLE, "dc=%2,dc=%1", "ou=%U," + SUFFIX, "cn=group 12," + GROUPS,
          "cn=%u+cn=x," + PEOPLE, ELSEWHERE]
 RESULTS = ["uid", "uid", "uid, mail", "uid", "uid,cn", "cn", "mail", "description",
@@ -265,7 +265,7 @@ def keys(random, n, tree):
     out = []
     while len(out) < n:
         kind = random.random()
-        if kind < 0.5:
+        if kind < 0.55:
             key = random.choice(tree.addresses)
         elif kind < 0.62:
             key = random.choice(USERS) + "@" + random.choice(DOMAINS)

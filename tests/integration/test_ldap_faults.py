@@ -305,6 +305,27 @@ mail: away@example.net
         self.assertEqual(daemon.ask("whole", "away@example.net"), "OK away")
         self.assertEqual(daemon.ask("whole", NOBODY), "NOTFOUND ")
 
+    def test_referrals_of_version_2(self):
+        """In the words of an error, if the server knows that it is version 2, by the bind; what
+        version 3 would follow is passed over, as libldap does for Postfix."""
+        slapd = self.slapd(ldif="", start=False, config="allow bind_v2")
+        slapd.load(TREE + "\ndn: ou=to,%s\nobjectClass: referral\nobjectClass: extensibleObject\n"
+                   "ou: to\nref: ldap://127.0.0.1:%d/ou=people,%s\n"
+                   % (SUFFIX, slapd.port, SUFFIX))
+        slapd.start()
+        unbound = {"bind": "no", "bind_dn": None, "bind_pw": None}
+        daemon = self.serve({
+            "chase": slapd.map_text(version="2", chase_referrals="yes"),
+            "not": slapd.map_text(version="2"),
+            "unbound": slapd.map_text(version="2", chase_referrals="yes", **unbound),
+            "three": slapd.map_text(version="3", chase_referrals="yes", **unbound)})
+        keys = [KEY, "sales@example.net", NOBODY]
+        for name in ("chase", "not", "unbound", "three"):
+            self.as_postfix(daemon, name, keys)
+        self.assertEqual(daemon.ask("chase", KEY), "OK gregory,gregory")
+        self.temp(daemon.ask("not", NOBODY), r"Partial results and referral received \(9\)")
+        self.assertEqual(daemon.ask("unbound", KEY), VALUE)
+
     def test_map_file_changes(self):
         slapd = self.slapd()
         daemon = self.serve({"x": slapd.map_text()})
