@@ -20,11 +20,9 @@ END $$;
 SET LOCAL ROLE dictd_owner;
 SET LOCAL search_path = pg_catalog, pg_temp;
 
--- The primary keys include what a lookup needs of their tables.
+-- The primary keys, and grants_holder, include what a lookup needs of their tables.
 CREATE INDEX group_members_lookup ON dictd.group_members (group_name)
     INCLUDE (login, member_group);
-CREATE INDEX grants_lookup ON dictd.grants (address)
-    INCLUDE (id, login, group_name, anyone, valid_from, valid_until, enabled);
 
 -- --- the daemon's -------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ GRANT EXECUTE ON FUNCTION dictd.domain_of(text), dictd.sender_login(text),
 
 GRANT SELECT ON ALL TABLES IN SCHEMA dictd TO dictd_admin, dictd_domain_admin;
 GRANT EXECUTE ON FUNCTION
-    dictd.fold(text), dictd.fold_unicode(text), dictd.is_admin(), dictd.may_administer(text),
+    dictd.fold(text), dictd.fold_unicode(text), dictd.is_admin(), dictd.may_administer(text), dictd.audit_end(),
     dictd.domain_add(text, text), dictd.alias_domain_add(text, text, text),
     dictd.domain_remove(text), dictd.domain_enable(text, boolean),
     dictd.domain_admin_add(text, text), dictd.domain_admin_remove(text, text),

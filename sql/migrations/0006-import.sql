@@ -70,7 +70,7 @@ BEGIN
     INSERT INTO dictd.grants (address, login)
     SELECT p.key, p.login FROM unnest(keys, logins) WITH ORDINALITY AS p(key, login, n)
      WHERE p.login IS NOT NULL ORDER BY p.n
-        ON CONFLICT (address, login) WHERE login IS NOT NULL DO NOTHING;
+        ON CONFLICT (address, coalesce(login, 'group:' || group_name)) DO NOTHING;
     GET DIAGNOSTICS grants_added = ROW_COUNT;
     IF grants_added > 0 AND addresses_added < (SELECT count(DISTINCT k) FROM unnest(keys) k) THEN
         SELECT array_agg(p.n ORDER BY p.n) INTO changed

@@ -379,6 +379,7 @@ class Connection(Case):
         uri = daemon.write(os.path.join(self.dir, "uri.cf"), "hosts = %s\n"
                            % self.pg.uri.replace(ROLE + ":", ADMIN + ":"), 0o600)
         self.assertEqual(ctl("login", "remove", "x", "--map-file", uri)[0], YES)
+        self.assertEqual(self.pg.sql("SELECT DISTINCT program FROM dictd.audit").strip(), "dictctl")
         # The first host is down.
         two = self.pg.map_file(os.path.join(self.dir, "two.cf"), user=ADMIN,
                                hosts="inet:127.0.0.1:%d %s" % (daemon.free_port(), self.pg.inet))
@@ -391,6 +392,12 @@ class Connection(Case):
         status, _, err = ctl("-c", none, "login", "list")
         self.assertEqual(status, USAGE)
         self.assertRegex(err, "names no pgsql: source.*--map-file")
+        down = self.pg.map_file(os.path.join(self.dir, "down.cf"), user=ADMIN,
+                                hosts="inet:127.0.0.1:1 inet:127.0.0.1:2")
+        status, _, err = ctl("login", "list", "--map-file", down)
+        self.assertEqual(status, TEMP)
+        self.assertEqual(err.count("\n"), 1, err)
+        self.assertEqual(err.count("refused"), 2, err)
         status, _, err = ctl("login", "list", "--map-file", os.path.join(self.dir, "missing"))
         self.assertEqual(status, USAGE)
         for path in (admin, uri):

@@ -290,15 +290,19 @@ static PGresult *ask(struct sql *sql, const struct request *request, int *status
 
 static int change(struct sql *sql, const struct request *request)
 {
-    PGresult *result, *changes = NULL;
+    PGresult *end, *result, *changes = NULL;
+    const char *since;
     int status = CTL_YES;
 
-    if (!sql_do(sql, "BEGIN", &status))
+    end = sql_run(sql, "BEGIN; SELECT dictd.audit_end()", 0, NULL, &status);
+    if (end == NULL)
         return status;
+    since = PQgetvalue(end, 0, 0);
     result = ask(sql, request, &status);
     if (result != NULL)
-        changes = sql_run(sql, sql_print_changes_text, 0, NULL, &status);
+        changes = sql_run(sql, sql_print_changes_text, 1, &since, &status);
     PQclear(result);
+    PQclear(end);
     if (changes == NULL)
         return status;
     if (sql_do(sql, request->dry_run ? "ROLLBACK" : "COMMIT", &status))

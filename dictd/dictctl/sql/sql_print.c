@@ -109,7 +109,7 @@ const char sql_print_changes_text[] =
     "(SELECT string_agg(format('%s: %s, was %s', k, after->>k, before->>k), '; ') "
     " FROM jsonb_object_keys(after) k WHERE before IS NOT NULL "
     " AND before->k IS DISTINCT FROM after->k) AS how, before, after "
-    "FROM dictd.audit WHERE txid = txid_current() ORDER BY id LIMIT 1000";
+    "FROM dictd.audit WHERE id > $1 AND txid = txid_current() ORDER BY id LIMIT 1000";
 
 void sql_print_changes(const struct ctl *ctl, const PGresult *result, bool dry_run)
 {
