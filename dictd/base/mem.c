@@ -39,7 +39,7 @@ void *mem_aligned(size_t alignment, size_t size)
 
     if (posix_memalign(&p, alignment, size) != 0)
         p = NULL;
-    return memset(must(p), 0, size);
+    return must(p);
 }
 
 void *mem_realloc(void *old, size_t size)

@@ -16,7 +16,7 @@
 void *mem_alloc(size_t size);
 void *mem_zalloc(size_t size);              /* zeroed */
 void *mem_array(size_t count, size_t size); /* zeroed; ends the process on overflow */
-/* Zeroed; begins at a multiple of alignment, which is a power of two of at least 8. */
+/* Begins at a multiple of alignment, which is a power of two of at least 8. Not zeroed. */
 void *mem_aligned(size_t alignment, size_t size);
 void *mem_realloc(void *old, size_t size);
 char *mem_strdup(const char *s);

@@ -15,8 +15,10 @@ struct cache *cache_new(const struct cache_options *options, uint64_t now_ms)
 
     cache->options = *options;
     cache->origin_ms = now_ms;
-    cache_segments_init(&cache->segments, options->limit_bytes);
-    cache_table_init(&cache->table);
+    cache_memory_init(&cache->segment_memory, options->limit_bytes);
+    cache_memory_init(&cache->table_memory, options->limit_bytes);
+    cache_segments_init(&cache->segments, &cache->segment_memory, options->limit_bytes);
+    cache_table_init(&cache->table, &cache->table_memory);
     cache_ghosts_init(&cache->halves[0].ghosts, options->limit_bytes);
     cache_ghosts_init(&cache->halves[1].ghosts, cache_negative_limit(cache));
     return cache;
@@ -28,6 +30,8 @@ void cache_free(struct cache *cache)
         return;
     cache_segments_fini(&cache->segments);
     cache_table_fini(&cache->table);
+    cache_memory_fini(&cache->segment_memory);
+    cache_memory_fini(&cache->table_memory);
     cache_ghosts_fini(&cache->halves[0].ghosts);
     cache_ghosts_fini(&cache->halves[1].ghosts);
     free(cache->sources);

@@ -12,14 +12,16 @@
 enum {
     SMALL_PERCENT = 10,
     HITS_FOR_MAIN = 2,
-    CHANCES = 4 * CACHE_SEGMENT_BYTES / 64,
+    CHANCES = 4 * CACHE_UNIT_BYTES / 64,
     TURNS = 16, /* segments that one call empties, at most; enough, but after a reload */
-    RESERVE_BYTES = 2 * CACHE_SEGMENT_BYTES /* what chances take before a segment is freed */
+    RESERVE_BYTES = 2 * CACHE_UNIT_BYTES /* what chances take before a segment is freed */
 };
 
 size_t cache_bytes(const struct cache *cache)
 {
-    return sizeof *cache + cache->n_sources * sizeof *cache->sources + cache->segments.bytes +
+    return sizeof *cache + cache->n_sources * sizeof *cache->sources +
+           cache_memory_slack(&cache->segment_memory) +
+           cache_memory_slack(&cache->table_memory) + cache->segments.bytes +
            (cache->segments.n_max + 1) *
                (sizeof *cache->segments.at + sizeof *cache->segments.free_numbers) +
            cache->table.bytes + cache->halves[0].ghosts.bytes + cache->halves[1].ghosts.bytes;
@@ -170,7 +172,7 @@ bool cache_make_room(struct cache *cache, bool negative, size_t segment_bytes,
 {
     const struct cache_half *negatives = &cache->halves[1];
     const size_t wanted = segment_bytes + table_bytes + RESERVE_BYTES;
-    size_t turns = TURNS + (segment_bytes + table_bytes) / CACHE_SEGMENT_BYTES;
+    size_t turns = TURNS + (segment_bytes + table_bytes) / CACHE_UNIT_BYTES;
     unsigned chances = CHANCES;
 
     if (negative && segment_bytes > cache_negative_limit(cache))

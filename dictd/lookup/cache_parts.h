@@ -1,7 +1,11 @@
 /*
  * cache_parts - what the cache is made of. Internal to the cache.
  *
- *   segments  4 KiB of memory, which entries fill from the front. An entry's
+ *   memory    units of 5 KiB, for segments and for pages of the table. A large
+ *             cache takes them from blocks of 2 MiB, for which the machine has
+ *             huge pages: with small ones it waits for translations of addresses
+ *             as long as for entries.
+ *   segments  units of memory, which entries fill from the front. An entry's
  *             handle is its segment's number and its place in it: 32 bits. An
  *             entry too long for one has a segment of its own.
  *   queue     segments in the order in which they were begun; the oldest is
@@ -18,7 +22,32 @@
 #ifndef DICTD_LOOKUP_CACHE_PARTS_H
 #define DICTD_LOOKUP_CACHE_PARTS_H
 
+#include <sys/queue.h>
+
 #include "dictd/lookup/cache.h"
+
+/* --- memory --- */
+
+enum {
+    CACHE_LINE_BYTES = 64,
+    CACHE_UNIT_BYTES = 81 * CACHE_LINE_BYTES,
+    CACHE_MALLOC_BYTES = 16, /* what malloc(3) adds, at most, to the sizes here */
+    CACHE_UNIT_COST = CACHE_UNIT_BYTES + CACHE_MALLOC_BYTES
+};
+
+struct cache_memory {
+    bool in_blocks; /* else each unit comes from malloc(3) */
+    LIST_HEAD(, cache_block) with_room;
+};
+
+/* The limit at the beginning says whether it will be in blocks. */
+void cache_memory_init(struct cache_memory *memory, size_t limit_bytes);
+/* All units are back. */
+void cache_memory_fini(struct cache_memory *memory);
+/* What may be taken beyond the units that are in use. */
+size_t cache_memory_slack(const struct cache_memory *memory);
+void *cache_memory_get(struct cache_memory *memory);
+void cache_memory_put(struct cache_memory *memory, void *unit);
 
 /* --- entries --- */
 
@@ -85,15 +114,13 @@ struct cache_segment {
 };
 
 enum {
-    CACHE_MALLOC_BYTES = 16, /* what malloc(3) adds, at most, to these sizes */
-    CACHE_SEGMENT_BYTES = 4096,
-    CACHE_SEGMENT_ROOM =
-        CACHE_SEGMENT_BYTES - CACHE_MALLOC_BYTES - (int)sizeof(struct cache_segment),
-    CACHE_PLACE_BITS = 9 /* of a handle: the place in the segment, in units of 8 bytes */
+    CACHE_SEGMENT_ROOM = CACHE_UNIT_BYTES - (int)sizeof(struct cache_segment),
+    CACHE_PLACE_BITS = 10 /* of a handle: the place in the segment, in units of 8 bytes */
 };
 
 struct cache_segments {
-    struct cache_segment **at; /* by number; NULL: free */
+    struct cache_memory *memory; /* borrowed */
+    struct cache_segment **at;   /* by number; NULL: free */
     uint32_t *free_numbers;
     size_t n_free, n_max; /* number 0 is never used */
     size_t bytes;         /* of all segments */
@@ -104,7 +131,8 @@ struct cache_queue {
     size_t bytes;
 };
 
-void cache_segments_init(struct cache_segments *segments, size_t limit_bytes);
+void cache_segments_init(struct cache_segments *segments, struct cache_memory *memory,
+                         size_t limit_bytes);
 void cache_segments_fini(struct cache_segments *segments);
 void cache_segments_grow(struct cache_segments *segments, size_t limit_bytes);
 /* What a segment for an entry of that size costs. */
@@ -139,7 +167,7 @@ void cache_segment_free(struct cache_segments *segments, struct cache_segment *s
 
 /* --- the table --- */
 
-enum { CACHE_PAGE_SLOTS = 640, CACHE_LINE_BYTES = 64 };
+enum { CACHE_PAGE_SLOTS = 640 };
 
 struct cache_slot {
     uint32_t hash;
@@ -154,13 +182,14 @@ struct cache_page {
 };
 
 struct cache_table {
-    struct cache_page **pages; /* by the first depth bits; a page may stand for several */
+    struct cache_memory *memory; /* borrowed */
+    struct cache_page **pages;   /* by the first depth bits; a page may stand for several */
     unsigned depth;
     size_t n_pages, n_entries;
     size_t bytes;
 };
 
-void cache_table_init(struct cache_table *table);
+void cache_table_init(struct cache_table *table, struct cache_memory *memory);
 void cache_table_fini(struct cache_table *table);
 /* What an entry with that hash costs beyond itself: 0, or a page. */
 size_t cache_table_cost(const struct cache_table *table, uint32_t hash);
@@ -249,7 +278,8 @@ struct cache_half {
 
 struct cache {
     struct cache_options options;
-    uint64_t origin_ms; /* now_ms of the cache's own clock's 0 */
+    uint64_t origin_ms;                               /* now_ms of the cache's own clock's 0 */
+    struct cache_memory segment_memory, table_memory; /* apart: pages stay, segments go */
     struct cache_segments segments;
     struct cache_table table;
     struct cache_half halves[2]; /* by whether it is an absence */

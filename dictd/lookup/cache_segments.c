@@ -7,14 +7,15 @@
 static size_t numbers_for(size_t limit_bytes)
 {
     const size_t most = ((size_t)1 << (32 - CACHE_PLACE_BITS)) - 1;
-    size_t n = limit_bytes / CACHE_SEGMENT_BYTES + 64; /* some for making room first */
+    size_t n = limit_bytes / CACHE_UNIT_BYTES + 64; /* some for making room first */
 
     return n < most ? n : most;
 }
 
-void cache_segments_init(struct cache_segments *segments, size_t limit_bytes)
+void cache_segments_init(struct cache_segments *segments, struct cache_memory *memory,
+                         size_t limit_bytes)
 {
-    *segments = (struct cache_segments){.at = NULL};
+    *segments = (struct cache_segments){.memory = memory};
     cache_segments_grow(segments, limit_bytes);
 }
 
@@ -38,8 +39,10 @@ void cache_segments_fini(struct cache_segments *segments)
 {
     size_t i;
 
-    for (i = 1; i <= segments->n_max; i++)
-        free(segments->at[i]);
+    for (i = 1; i <= segments->n_max; i++) {
+        if (segments->at[i] != NULL)
+            cache_segment_free(segments, segments->at[i]);
+    }
     free(segments->at);
     free(segments->free_numbers);
 }
@@ -51,7 +54,9 @@ static size_t room_for(size_t entry_size)
 
 static size_t cost_of(size_t room)
 {
-    return room + sizeof(struct cache_segment) + CACHE_MALLOC_BYTES;
+    return room == CACHE_SEGMENT_ROOM
+               ? (size_t)CACHE_UNIT_COST
+               : room + sizeof(struct cache_segment) + CACHE_MALLOC_BYTES;
 }
 
 size_t cache_segment_cost(size_t entry_size)
@@ -65,7 +70,8 @@ static struct cache_segment *segment_new(struct cache_segments *segments, size_t
 
     if (segments->n_free == 0)
         return NULL;
-    segment = mem_alloc(sizeof *segment + room);
+    segment = room == CACHE_SEGMENT_ROOM ? cache_memory_get(segments->memory)
+                                         : mem_alloc(sizeof *segment + room);
     *segment = (struct cache_segment){.number = segments->free_numbers[--segments->n_free],
                                       .capacity = (uint32_t)room};
     segments->at[segment->number] = segment;
@@ -78,7 +84,10 @@ void cache_segment_free(struct cache_segments *segments, struct cache_segment *s
     segments->bytes -= cost_of(segment->capacity);
     segments->at[segment->number] = NULL;
     segments->free_numbers[segments->n_free++] = segment->number;
-    free(segment);
+    if (segment->capacity == CACHE_SEGMENT_ROOM)
+        cache_memory_put(segments->memory, segment);
+    else
+        free(segment);
 }
 
 /* --- queues --- */

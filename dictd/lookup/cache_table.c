@@ -5,14 +5,15 @@
 #include "dictd/lookup/cache_parts.h"
 
 enum {
-    SPLIT_AT = CACHE_PAGE_SLOTS * 13 / 16, /* fuller, and the searches get long */
+    SPLIT_AT = CACHE_PAGE_SLOTS * 27 / 32, /* fuller, and the searches get long */
     MERGE_AT = CACHE_PAGE_SLOTS * 5 / 16,
     HASH_BITS = 32,
     DEPTH_MAX = HASH_BITS - 10, /* what is left must be enough for the slots */
     NAMES_PER_PAGE =
         16, /* of the directory, at most; hashes that are spread take two to four */
-    PAGE_COST = (int)sizeof(struct cache_page) + CACHE_LINE_BYTES + CACHE_MALLOC_BYTES
 };
+
+_Static_assert(sizeof(struct cache_page) <= CACHE_UNIT_BYTES, "a page is a unit of memory");
 
 static size_t directory_bytes(unsigned depth)
 {
@@ -21,24 +22,25 @@ static size_t directory_bytes(unsigned depth)
 
 static struct cache_page *page_new(struct cache_table *table, unsigned depth)
 {
-    struct cache_page *page = mem_aligned(CACHE_LINE_BYTES, sizeof *page);
+    struct cache_page *page = cache_memory_get(table->memory);
 
-    page->depth = depth;
+    *page = (struct cache_page){.depth = depth};
     table->n_pages++;
-    table->bytes += PAGE_COST;
+    table->bytes += CACHE_UNIT_COST;
     return page;
 }
 
 static void page_free(struct cache_table *table, struct cache_page *page)
 {
     table->n_pages--;
-    table->bytes -= PAGE_COST;
-    free(page);
+    table->bytes -= CACHE_UNIT_COST;
+    cache_memory_put(table->memory, page);
 }
 
-void cache_table_init(struct cache_table *table)
+void cache_table_init(struct cache_table *table, struct cache_memory *memory)
 {
-    *table = (struct cache_table){.bytes = directory_bytes(0) + CACHE_MALLOC_BYTES};
+    *table = (struct cache_table){.memory = memory,
+                                  .bytes = directory_bytes(0) + CACHE_MALLOC_BYTES};
     table->pages = mem_alloc(directory_bytes(0));
     table->pages[0] = page_new(table, 0);
 }
@@ -49,7 +51,7 @@ void cache_table_fini(struct cache_table *table)
 
     for (i = 0; i < n; i = next) {
         next = i + ((size_t)1 << (table->depth - table->pages[i]->depth));
-        free(table->pages[i]);
+        page_free(table, table->pages[i]);
     }
     free(table->pages);
 }
@@ -182,7 +184,7 @@ size_t cache_table_cost(const struct cache_table *table, uint32_t hash)
 
     if (!is_to_split(table, page))
         return 0;
-    return PAGE_COST + (page->depth == table->depth ? directory_bytes(table->depth) : 0);
+    return CACHE_UNIT_COST + (page->depth == table->depth ? directory_bytes(table->depth) : 0);
 }
 
 bool cache_table_insert(struct cache_table *table, uint32_t hash, cache_handle handle)

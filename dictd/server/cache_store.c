@@ -12,7 +12,7 @@
 enum {
     SAVE_EVERY_MS = 300 * 1000,
     LOOK_EVERY_MS = 1000, /* for invalidations */
-    STEP_PLACES = 32,     /* of 4 KiB each, in one turn of the loop */
+    STEP_PLACES = 32,     /* of 5 KiB each, in one turn of the loop */
     STEP_PAUSE_MS = 1,
     PIECE_BYTES = 1024 * 1024 /* for one write */
 };

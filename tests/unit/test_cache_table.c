@@ -59,6 +59,7 @@ static uint32_t any_hash(unsigned kind)
 static void run_model(uint64_t seed, unsigned kind)
 {
     static struct pair model[MODEL_MAX];
+    struct cache_memory memory;
     struct cache_table table;
     size_t n = 0, i, empty_bytes, wrong = 0, refused = 0;
     cache_handle next = 1;
@@ -66,7 +67,8 @@ static void run_model(uint64_t seed, unsigned kind)
     int step;
 
     random_state = seed;
-    cache_table_init(&table);
+    cache_memory_init(&memory, 0);
+    cache_table_init(&table, &memory);
     empty_bytes = table.bytes;
     for (step = 0; step < STEPS; step++) {
         /* it fills up, then empties, twice */
@@ -110,6 +112,7 @@ static void run_model(uint64_t seed, unsigned kind)
     CU_ASSERT_EQUAL(table.bytes - (sizeof *table.pages << table.depth),
                     empty_bytes - sizeof *table.pages);
     cache_table_fini(&table);
+    cache_memory_fini(&memory);
 }
 
 static void test_model(void)
@@ -127,11 +130,13 @@ static void test_model(void)
 static void test_one_hash(void)
 {
     const struct pair last = {0xdeadbeef, CACHE_PAGE_SLOTS - 1};
+    struct cache_memory memory;
     struct cache_table table;
     cache_handle handle;
     unsigned others;
 
-    cache_table_init(&table);
+    cache_memory_init(&memory, 0);
+    cache_table_init(&table, &memory);
     for (handle = 1; handle < CACHE_PAGE_SLOTS; handle++)
         CU_ASSERT(cache_table_insert(&table, last.hash, handle));
     CU_ASSERT_FALSE(cache_table_insert(&table, last.hash, handle));
@@ -141,17 +146,20 @@ static void test_one_hash(void)
     cache_table_remove(&table, last.hash, 1);
     CU_ASSERT(cache_table_insert(&table, last.hash, handle));
     cache_table_fini(&table);
+    cache_memory_fini(&memory);
 }
 
 /* Memory for each entry, over the sizes between two doublings. */
 static void test_bytes(void)
 {
+    struct cache_memory memory;
     struct cache_table table;
     double worst = 0;
     cache_handle i;
 
     random_state = 1;
-    cache_table_init(&table);
+    cache_memory_init(&memory, 0);
+    cache_table_init(&table, &memory);
     for (i = 1; i <= 400000; i++) {
         double bytes;
 
@@ -163,6 +171,7 @@ static void test_bytes(void)
     printf("\n    at most %.1f bytes for each entry\n    ", worst);
     CU_ASSERT(worst < 22);
     cache_table_fini(&table);
+    cache_memory_fini(&memory);
 }
 
 int main(void)
