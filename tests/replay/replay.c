@@ -32,7 +32,7 @@
  *   feed SOURCE ready|lost|changed_all|changed KEY
  *   stats MAP NAME=N...             lookups, found, not_found, temp, perm, timeouts, refused,
  *                                   at_once, fresh, negative, refreshed, stale, missed,
- *                                   coalesced, not_retried
+ *                                   coalesced, not_retried, invalidated
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -517,6 +517,8 @@ static uint64_t stat_named(const struct play *play, const struct map_stats *stat
         return stats->use.coalesced;
     if (strcmp(name, "not_retried") == 0)
         return stats->use.not_retried;
+    if (strcmp(name, "invalidated") == 0)
+        return stats->use.invalidated;
     broken(play, "no such counter");
     return 0;
 }
