@@ -11,7 +11,7 @@
 
 enum {
     ASKINGS_MAX = LDAP_FLIGHTS_MAX - 1, /* one is for the root DSE */
-    FIRSTS_MAX = 3,                     /* see may_go_together */
+    FIRSTS_MAX = 2,                     /* see may_go_together */
     YOUNG_MS = 100,
     IN_FLIGHT_MAX = 256 /* keys */
 };

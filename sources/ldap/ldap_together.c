@@ -14,7 +14,7 @@
  * queue and are asked alone, so that no key's trouble becomes another's.
  *
  * Where that happens to most of a batch, batches are spared for a while: one the
- * first time, twice as many every time after.
+ * first time, twice as many every time after. A check that was missing is no reason.
  */
 #include <stdlib.h>
 #include <strings.h>
@@ -57,6 +57,8 @@ struct ldap_together {
     struct seen seen[ENTRIES_MAX];
     size_t n_seen;
     size_t n_entries[LDAP_BATCH_MAX]; /* of each member */
+    unsigned foreseen;                /* attributes that entries were seen without before */
+    bool was_lesson;                  /* it lacks a check that the next one will have */
 };
 
 /* ------------------------------------------------------------------ beginning */
@@ -68,6 +70,7 @@ static struct ldap_together *together_new(struct ldap_connection *connection)
     together->connection = connection;
     together->batch = ldap_batch_new(connection->config->plan);
     together->sent_ms = ldap_connection_now(connection);
+    together->foreseen = connection->unshown;
     TAILQ_INIT(&together->askings);
     return together;
 }
@@ -278,7 +281,8 @@ void ldap_together_fail(struct ldap_together *together)
     struct ldap_asking *asking;
 
     abandon(together);
-    learn(together->connection, false);
+    if (!together->was_lesson)
+        learn(together->connection, false);
     while ((asking = TAILQ_FIRST(&together->askings)) != NULL) {
         part(asking);
         ldap_asking_give_back(asking, BACKEND_FAULT_ABORTED, "");
@@ -364,6 +368,7 @@ static bool hold(struct ldap_together *together, LDAPMessage *message)
     held->unshown = unshown;
     if (held->member >= 0)
         together->n_entries[held->member]++;
+    together->was_lesson = (unshown & ~together->foreseen) != 0;
     together->connection->unshown |= unshown;
     return (unshown & ~together->checked) == 0 && !ldap_batch_is_useless(together->batch);
 }
