@@ -344,6 +344,8 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT CASE
         WHEN local_part ~ '[\x01-\x1f\x7f]' THEN 'an address holds no control characters'
         WHEN local_part !~ '[][ ()<>@,;:\\"]' AND local_part !~ '(^|\.)(\.|$)' THEN NULL
+        WHEN local_part !~ '[][ ()<>@,;:\\"]'
+            THEN 'a dot at an end of the part before the @, or two in a row, must stand in quotes: "a..b"@example.net'
         WHEN local_part !~ '^"([^"\\]|\\["\\])*"$'
             THEN 'the part before the @ has characters that must stand in quotes: "john smith"@example.net'
         WHEN substr(local_part, 2, length(local_part) - 2) !~ '[][ ()<>@,;:\\"]'

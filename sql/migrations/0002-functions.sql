@@ -60,8 +60,9 @@ BEGIN
         RAISE EXCEPTION 'role % may not change %', session_user,
                         coalesce('what is in ' || domain, 'what is in no domain')
             USING ERRCODE = 'insufficient_privilege',
-                  HINT = 'An administrator of everything can give the right: dictctl admin add '
-                         || session_user || coalesce(' ' || domain, ' (or GRANT dictd_admin)');
+                  HINT = 'An administrator of everything can give the right: '
+                         || coalesce('dictctl admin add ' || session_user || ' ' || domain,
+                                     'GRANT dictd_admin TO ' || quote_ident(session_user));
     END IF;
 END $$;
 

@@ -16,7 +16,8 @@ END $$;
 SET LOCAL ROLE dictd_owner;
 SET LOCAL search_path = pg_catalog, pg_temp;
 
--- What is wrong with which of the keys and of the logins beside them (NULL: none there).
+-- What is wrong with which of the keys and of the logins beside them (NULL: none there), and
+-- which of them the role that asks may not add.
 CREATE FUNCTION dictd.import_faults(keys text[], logins text[])
 RETURNS TABLE (n bigint, fault text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -25,6 +26,20 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
      WHERE NOT (length(k.key) < 64 AND k.key ~ '^[a-z0-9_+=-]+(\.[a-z0-9_+=-]+)*(@[a-z0-9]+(-+[a-z0-9]+)*(\.[a-z0-9]+(-+[a-z0-9]+)*)*)?$'
                 AND coalesce(k.login, 'x') ~ '^[a-z0-9._@+-]+$')
        AND coalesce(dictd.address_fault(k.key), dictd.name_fault(k.login)) IS NOT NULL
+    UNION ALL
+    SELECT k.n, 'role ' || session_user || ' may not change '
+                || coalesce('what is in ' || dictd.domain_of(k.key), 'what is in no domain')
+      FROM unnest(keys) WITH ORDINALITY AS k(key, n)
+      LEFT JOIN dictd.alias_domains a ON a.name = dictd.domain_of(k.key)
+     WHERE NOT (SELECT dictd.is_admin())
+       AND NOT dictd.may_administer(coalesce(a.domain, dictd.domain_of(k.key)))
+    UNION ALL
+    SELECT k.n, 'login ' || k.login || ' is not here, and role ' || session_user
+                || ' may not add it'
+      FROM unnest(logins) WITH ORDINALITY AS k(login, n)
+     WHERE NOT (SELECT dictd.is_admin()) AND k.login IS NOT NULL
+       AND NOT EXISTS (SELECT FROM dictd.logins l WHERE l.name = k.login)
+       AND NOT dictd.may_administer(dictd.domain_of(k.login))
 $$;
 
 -- Domains, logins, addresses, grants: those that are missing, grants in the order of the pairs,
@@ -46,7 +61,11 @@ BEGIN
       LEFT JOIN dictd.alias_domains a ON a.name = dictd.domain_of(k.key);
 
     IF NOT dictd.is_admin() THEN
-        FOR in_domain IN SELECT DISTINCT dictd.domain_of(k) FROM unnest(keys) k LOOP
+        FOR in_domain IN
+            SELECT dictd.domain_of(k) FROM unnest(keys) k
+            UNION
+            SELECT dictd.domain_of(l) FROM unnest(logins) l
+             WHERE l IS NOT NULL AND NOT EXISTS (SELECT FROM dictd.logins o WHERE o.name = l) LOOP
             PERFORM dictd.need_right(in_domain);
         END LOOP;
     END IF;

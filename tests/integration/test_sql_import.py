@@ -12,6 +12,7 @@ import time
 import unittest
 
 from daemon import until, write
+from pg import PASSWORD
 from sqlsite import DICTCTL, SqlSite
 
 YES, NO, USAGE, TEMP = 0, 1, 64, 75
@@ -90,6 +91,36 @@ class Import(unittest.TestCase):
             self.assertRegex(err, says)
             self.assertIn("nothing was changed", err)
             self.assertEqual(self.audit(), "0")
+
+    def test_an_administrator_of_a_domain(self):
+        """Each line that is not theirs is named, and nothing is changed."""
+        self.pg.sql("CREATE ROLE eva LOGIN PASSWORD '%s'; GRANT dictd_domain_admin TO eva;"
+                    "SELECT dictd.domain_add('example.net'), dictd.domain_add('other.example'),"
+                    "dictd.alias_domain_add('alias.example', 'example.net'),"
+                    "dictd.login_add('gregory'), dictd.domain_admin_add('eva', 'example.net')"
+                    % PASSWORD)
+        lines = ["a@example.net gregory", "b@other.example gregory", "c@example.net stranger",
+                 "d@alias.example gregory, new@example.net", "bare gregory",
+                 "e@example.net x@other.example", "f@new.example gregory"]
+        before = self.audit()
+        status, out, err = self.pg.ctl("import", "--map", self.file("map", "\n".join(lines) + "\n"),
+                                       role="eva")
+        self.assertEqual((status, out), (NO, ""), err)
+        self.assertEqual(re.findall(r"(?m)^dictctl: refused: .*:([0-9]+): \S+: (.*)$", err), [
+            ("2", "role eva may not change what is in other.example"),
+            ("3", "login stranger is not here, and role eva may not add it"),
+            ("5", "role eva may not change what is in no domain"),
+            ("6", "login x@other.example is not here, and role eva may not add it"),
+            ("7", "role eva may not change what is in new.example")])
+        self.assertIn("5 refused: nothing was changed", err)
+        self.assertEqual(self.audit(), before)
+        good = self.file("good", "".join(lines[i] + "\n" for i in (0, 3)))
+        status, out, err = self.pg.ctl("import", "--map", good, role="eva")
+        self.assertEqual((status, err), (YES, ""))
+        self.assertIn("added: 0 domains, 1 logins, 2 addresses, 3 grants", out)
+        self.assertEqual(self.owners("d@alias.example"), "gregory,new@example.net")
+        self.assertEqual(self.pg.rows("SELECT DISTINCT who FROM dictd.audit WHERE id > %s" % before),
+                         [["eva"]])
 
     def test_refused_lines_stand_in_their_order(self):
         """Whatever check finds them: dictctl's own, or the database's in whichever chunk."""

@@ -1,6 +1,7 @@
 /* See sql_run.h. */
 #include "dictd/dictctl/sql/sql_run.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -41,13 +42,16 @@ static const char *advice(const char *state)
 {
     static const char *const no_schema[] = {"3F000", "42P01", "42883", "42703", NULL};
     static const char *const no_right[] = {"42501", NULL};
+    static const char *const no_time[] = {"22007", "22008", NULL};
 
     if (is_state(state, no_schema))
         return "the schema is not in this database, or is an older one: dictctl migrate";
     if (is_state(state, no_right))
-        return "changes need a role that is a member of dictd_admin or dictd_domain_admin "
+        return "administration needs a role that is a member of dictd_admin or dictd_domain_admin "
                "(the daemon's may only ask): name it with PGUSER, or in another file with "
                "--map-file";
+    if (is_state(state, no_time))
+        return "a time is written as 2030-12-31, or \"2030-12-31 18:00\"";
     if (status_of(state) == CTL_TEMP)
         return "nothing was changed; try again when the server is there";
     return NULL;
@@ -89,7 +93,7 @@ static void complain_of(const struct sql *sql, const PGresult *result, int *stat
     add_name(&text, sql);
     sql_add_line(&text, message != NULL ? message : PQerrorMessage(sql->pg));
     if (hint != NULL) {
-        buf_add_str(&text, "; ");
+        buf_add_str(&text, isupper((unsigned char)*hint) ? ". " : "; ");
         sql_add_line(&text, hint);
     }
     ctl_complain("%s", buf_str(&text));
