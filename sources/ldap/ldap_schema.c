@@ -1,6 +1,7 @@
 /* See ldap_schema.h. */
 #include "sources/ldap/ldap_schema.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -191,19 +192,58 @@ void ldap_schema_look(struct berval *const *types, const struct ldap_login *logi
     schema_fini(&schema);
 }
 
-void ldap_schema_check(LDAP *ld, const struct ldap_login *login, uint64_t timeout_ms,
-                       struct buf *why, bool *apart)
+/* NULL: they cannot be read. */
+static struct berval **read_types(LDAP *ld, uint64_t timeout_ms)
 {
     static char subentry[] = "subschemaSubentry", attribute_types[] = "attributeTypes";
     struct berval **where = read_values(ld, "", "(objectClass=*)", subentry, timeout_ms);
     struct berval **types = NULL;
 
-    *apart = false;
     if (where != NULL && where[0] != NULL)
         types = read_values(ld, where[0]->bv_val, "(objectClass=subschema)", attribute_types,
                             timeout_ms);
-    if (types != NULL && types[0] != NULL)
-        ldap_schema_look(types, login, why, apart);
+    if (types != NULL && types[0] == NULL) {
+        ldap_value_free_len(types);
+        types = NULL;
+    }
     ldap_value_free_len(where);
+    return types;
+}
+
+void ldap_schema_check(LDAP *ld, const struct ldap_login *login, uint64_t timeout_ms,
+                       struct buf *why, bool *apart)
+{
+    struct berval **types = read_types(ld, timeout_ms);
+
+    *apart = false;
+    if (types != NULL)
+        ldap_schema_look(types, login, why, apart);
     ldap_value_free_len(types);
+}
+
+/* said: what is not to be said again. */
+static void add_lacking(const struct schema *schema, char **names, char **said, struct buf *out)
+{
+    for (; *names != NULL; names++) {
+        if (find(schema, *names) == NULL &&
+            !is_one_of(*names, (const char *const *)(uintptr_t)said))
+            buf_printf(out, "%s%s", out->len > 0 ? ", " : "", *names);
+    }
+}
+
+bool ldap_schema_lacks(LDAP *ld, const struct ldap_login *login, uint64_t timeout_ms,
+                       struct buf *names)
+{
+    char *none[] = {NULL};
+    struct berval **types = read_types(ld, timeout_ms);
+    struct schema schema;
+
+    if (types == NULL)
+        return false;
+    schema_init(&schema, types);
+    add_lacking(&schema, login->answers, none, names);
+    add_lacking(&schema, login->looked_at, login->answers, names);
+    schema_fini(&schema);
+    ldap_value_free_len(types);
+    return true;
 }

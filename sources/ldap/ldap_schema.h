@@ -33,8 +33,13 @@
 void ldap_schema_check(LDAP *ld, const struct ldap_login *login, uint64_t timeout_ms,
                        struct buf *why, bool *tells_apart);
 
-/* The same of attributeTypes in hand: what check has read, to be tested without a server. The
- * list ends with NULL. */
+/* Adds to names, with a comma between them, the attributes that the map answers with, or that
+ * its filter looks at, and that the schema does not have. False: it cannot be read. */
+bool ldap_schema_lacks(LDAP *ld, const struct ldap_login *login, uint64_t timeout_ms,
+                       struct buf *names);
+
+/* What check does, of attributeTypes in hand: those that it has read, to be tested without a
+ * server. The list ends with NULL. */
 void ldap_schema_look(struct berval *const *types, const struct ldap_login *login,
                       struct buf *why, bool *tells_apart);
 

@@ -11,6 +11,7 @@ import unittest
 
 from daemon import BUILD, PATIENCE_S, SETTLED, Case, free_port, main, until, write
 from pg import DATABASE, PASSWORD, ROLE, Blackhole, Postgres, as_owner
+import ldap
 import test_sql_examples
 
 DICTCTL = os.path.join(BUILD, "dictctl")
@@ -250,11 +251,8 @@ class File(LintCase):
         self.assertIn("/nowhere/table", out)
 
     def test_ldap_map_file(self):
-        """The file only: no directory is asked."""
         text = "server_host = ldap://127.0.0.1:1\nsearch_base = dc=example,dc=net\n%s = (mail=%%s)\n"
-        path = write(os.path.join(self.d.dir, "l.cf"), text % "query_filter")
-        self.assertEqual(self.run_lint("ldap:" + path), (0, "", ""))
-        write(path, text % "query_filtr")
+        path = write(os.path.join(self.d.dir, "l.cf"), text % "query_filtr")
         code, out, _ = self.run_lint("ldap:" + path)
         self.assertEqual(code, 1)
         self.assertIn('did you mean "query_filter"', out)
@@ -266,6 +264,50 @@ class File(LintCase):
         self.assertEqual(code, 1)
         self.assertEqual([line.split(":")[0] for line in out.splitlines()],
                          ["texthash", "pgsql"])
+
+
+class Directory(LintCase):
+    """Of ldap: sources."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.slapd = ldap.Slapd()
+        cls.addClassCleanup(cls.slapd.close)
+
+    def lint_ldap(self, status=None, **parameters):
+        path = write(os.path.join(self.d.dir, "l.cf"), self.slapd.map_text(**parameters), 0o600)
+        code, out, err = self.run_lint("ldap:" + path, "--json")
+        self.assertEqual(err, "")
+        found = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual(code, (1 if found else 0) if status is None else status, out)
+        return [(one["finding"], one["text"]) for one in found]
+
+    def test_good(self):
+        self.assertEqual(self.lint_ldap(), [])
+
+    def test_attributes(self):
+        self.assertEqual(
+            self.lint_ldap(query_filter="(|(mail=%s)(maill=%s))", result_attribute="uid, uidd"),
+            [("attribute", "the server's schema has no attribute uidd, maill")])
+
+    def test_base(self):
+        self.assertEqual(self.lint_ldap(search_base="ou=nowhere,dc=example,dc=net"),
+                         [("base", "search_base is not there, or may not be seen")])
+        self.assertEqual(self.lint_ldap(search_base="ou=%d,dc=example,dc=net"), [])
+
+    def test_server(self):
+        (kind, text), = self.lint_ldap(75, server_host="ldap://127.0.0.1:%d" % free_port())
+        self.assertEqual(kind, "server")
+        self.assertIn("server 127.0.0.1:", text)
+
+    def test_password(self):
+        (kind, text), = self.lint_ldap(75, bind_pw="wrong")
+        self.assertEqual(kind, "server")
+        self.assertIn("credentials", text)
+
+    def test_one_of_two(self):
+        two = "ldap://127.0.0.1:%d %s" % (free_port(), self.slapd.url)
+        self.assertEqual([one[0] for one in self.lint_ldap(server_host=two)], ["server"])
 
 
 class Servers(LintCase):

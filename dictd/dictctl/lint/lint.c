@@ -6,6 +6,7 @@
 
 #include "dictd/base/log.h"
 #include "dictd/dictctl/lint/findings.h"
+#include "dictd/dictctl/lint/lint_ldap.h"
 #include "dictd/dictctl/lint/lint_pgsql.h"
 #include "dictd/dictctl/where.h"
 #include "dictd/server/postconf.h"
@@ -47,9 +48,10 @@ static void on_log_line(void *ctx, enum log_level level, const char *line)
         findings_add(findings, "file", "%s", line);
 }
 
-/* Files: can they be read, and is there anything to say about their contents? */
+/* Files: can they be read, and is there anything to say about their contents? good: they could
+ * be loaded. */
 static bool lint_file(struct lint *lint, const struct source_type *type, const char *argument,
-                      struct buf *err)
+                      bool *good, struct buf *err)
 {
     struct buf why = {NULL, 0, 0};
     void *loaded;
@@ -62,6 +64,7 @@ static bool lint_file(struct lint *lint, const struct source_type *type, const c
     }
     log_divert(lint->log, on_log_line, &lint->findings);
     loaded = type->load(argument, site_rules_keywalk(lint->rules), lint->log, &why);
+    *good = loaded != NULL;
     if (loaded != NULL)
         type->unload(loaded);
     else
@@ -73,12 +76,15 @@ static bool lint_file(struct lint *lint, const struct source_type *type, const c
 static bool lint_source(struct lint *lint, const struct source_spec *source, struct buf *err)
 {
     const struct source_type *type = find_type(source->type);
+    bool good = false;
 
     lint->findings.source = source->name;
     if (type == &pgsql_source_type)
         lint_pgsql(&lint->findings, source->argument);
-    else if (type != NULL)
-        return lint_file(lint, type, source->argument, err);
+    else if (type != NULL && !lint_file(lint, type, source->argument, &good, err))
+        return false;
+    if (type == &ldap_source_type && good)
+        lint_ldap(&lint->findings, source->argument);
     return true;
 }
 
