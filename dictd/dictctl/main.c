@@ -34,26 +34,16 @@ static const struct command {
     const char *name;
     ctl_command_fn *run;
 } commands[] = {
-    {"lookup", lookup_run},
-    {"explain", explain_run},
-    {"compare", compare_run},
-    {"status", report_run_status},
-    {"stats", report_run_stats},
-    {"flush", report_run_flush},
-    {"reload", report_run_reload},
-    {"lint", lint_run},
-    {"domain", sql_commands_run},
-    {"login", sql_commands_run},
-    {"alias", sql_commands_run},
-    {"group", sql_commands_run},
-    {"grant", sql_commands_run},
-    {"admin", sql_commands_run},
-    {"orphans", sql_commands_run},
-    {"audit", sql_commands_run},
-    {"migrate", sql_migrations_run},
-    {"import", sql_import_run},
-    {"export", sql_export_run},
-    {"help", help_run},
+    {"lookup", lookup_run},          {"explain", explain_run},
+    {"compare", compare_run},        {"status", report_run_status},
+    {"stats", report_run_stats},     {"flush", report_run_flush},
+    {"reload", report_run_reload},   {"lint", lint_run},
+    {"domain", sql_commands_run},    {"login", sql_commands_run},
+    {"alias", sql_commands_run},     {"group", sql_commands_run},
+    {"grant", sql_commands_run},     {"admin", sql_commands_run},
+    {"orphans", sql_commands_run},   {"audit", sql_commands_run},
+    {"migrate", sql_migrations_run}, {"import", sql_import_run},
+    {"export", sql_export_run},      {"help", help_run},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 

@@ -24,8 +24,7 @@ static void take_socket(struct activation *out, int fd, const char **names)
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
         fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
         return; /* not open: nothing was passed there */
-    out->sockets[out->n++] =
-        (struct passed_socket){fd, mem_strndup(name, len)};
+    out->sockets[out->n++] = (struct passed_socket){fd, mem_strndup(name, len)};
 }
 
 void activation_read(struct activation *out)

@@ -25,7 +25,8 @@ struct activation {
 void activation_read(struct activation *out);
 void activation_fini(struct activation *activation); /* frees names; descriptors stay open */
 
-/* Sends state ("READY=1") to NOTIFY_SOCKET, when there is one. Never blocks, never fails aloud. */
+/* Sends state ("READY=1") to NOTIFY_SOCKET, when there is one. Never blocks, never fails aloud.
+ */
 void activation_notify(const char *state);
 
 #endif

@@ -29,6 +29,6 @@ void banner_text(const struct settings *settings, const char *login, struct buf 
         buf_printf(out, "    local_recipient_maps = socketmap:%s:local_recipient\n", endpoint);
     buf_add_str(out, "    smtpd_sender_restrictions = reject_sender_login_mismatch\n\n");
     buf_add_str(out, "Try it from another terminal:\n");
-    buf_printf(out, "    postmap -q %s socketmap:%s:%s\n", login != NULL ? login : "root", endpoint,
-               settings->n_maps > 0 ? settings->maps[0].name : "MAP");
+    buf_printf(out, "    postmap -q %s socketmap:%s:%s\n", login != NULL ? login : "root",
+               endpoint, settings->n_maps > 0 ? settings->maps[0].name : "MAP");
 }

@@ -8,8 +8,8 @@
 #include "dictd/base/buf.h"
 #include "dictd/server/settings.h"
 
-/* Appends the text, for the first socketmap endpoint; nothing when there is none. login: somebody
- * to ask for, or NULL. */
+/* Appends the text, for the first socketmap endpoint; nothing when there is none. login:
+ * somebody to ask for, or NULL. */
 void banner_text(const struct settings *settings, const char *login, struct buf *out);
 
 #endif

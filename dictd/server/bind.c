@@ -143,7 +143,8 @@ bool bind_set_owner(const struct bind_addresses *addresses, size_t i,
 
     if ((owner->uid != (uid_t)-1 || owner->gid != (gid_t)-1) &&
         chown(path, owner->uid, owner->gid) != 0) {
-        buf_printf(err, "%s: cannot set socket_owner or socket_group: %s", path, strerror(errno));
+        buf_printf(err, "%s: cannot set socket_owner or socket_group: %s", path,
+                   strerror(errno));
         return false;
     }
     /* After chown, which may clear bits. */
@@ -154,8 +155,8 @@ bool bind_set_owner(const struct bind_addresses *addresses, size_t i,
     return true;
 }
 
-int bind_listen(const struct bind_addresses *addresses, size_t i, const struct bind_owner *owner,
-                bool *absent, struct buf *err)
+int bind_listen(const struct bind_addresses *addresses, size_t i,
+                const struct bind_owner *owner, bool *absent, struct buf *err)
 {
     const struct sockaddr *address = (const struct sockaddr *)&addresses->address[i];
     bool is_unix = address->sa_family == AF_UNIX;
@@ -256,7 +257,8 @@ static bool parse_number(const char *text, unsigned long *out)
     return errno == 0 && end != text && *end == '\0' && *text >= '0' && *text <= '9';
 }
 
-bool bind_owner_resolve(const struct settings *settings, struct bind_owner *out, struct buf *err)
+bool bind_owner_resolve(const struct settings *settings, struct bind_owner *out,
+                        struct buf *err)
 {
     unsigned long number;
 

@@ -41,8 +41,8 @@ bool bind_resolve(const struct endpoint *endpoint, struct bind_addresses *out, s
  * so is a path that is something else. *absent: it failed because this host
  * does not have the address.
  */
-int bind_listen(const struct bind_addresses *addresses, size_t i, const struct bind_owner *owner,
-                bool *absent, struct buf *err);
+int bind_listen(const struct bind_addresses *addresses, size_t i,
+                const struct bind_owner *owner, bool *absent, struct buf *err);
 
 /* Mode and owner of a UNIX socket that is there already. */
 bool bind_set_owner(const struct bind_addresses *addresses, size_t i,
@@ -57,6 +57,7 @@ bool bind_identity(const struct bind_addresses *addresses, size_t i, dev_t *dev,
 bool bind_same_inet(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 
 /* The names' ids; "" gives -1. */
-bool bind_owner_resolve(const struct settings *settings, struct bind_owner *out, struct buf *err);
+bool bind_owner_resolve(const struct settings *settings, struct bind_owner *out,
+                        struct buf *err);
 
 #endif

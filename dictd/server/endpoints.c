@@ -166,8 +166,8 @@ static struct opened *entry_add(struct entry *entry, int fd)
     if (entry->kind == ENDPOINT_HTTP)
         opened->http = entry->set->hooks->http_open(entry->set->ctx, fd);
     else
-        opened->listener = listener_new(entry->set->loop, entry->set->log, fd, entry->text,
-                                        on_client, entry);
+        opened->listener =
+            listener_new(entry->set->loop, entry->set->log, fd, entry->text, on_client, entry);
     return opened;
 }
 
@@ -328,7 +328,8 @@ static bool is_passed(const struct endpoints *set, const struct planned *planned
     for (i = 0; i < set->n; i++) {
         const struct entry *entry = set->entries[i];
 
-        for (j = 0; entry->passed && entry->kind == planned->kind && j < planned->addresses.n; j++) {
+        for (j = 0; entry->passed && entry->kind == planned->kind && j < planned->addresses.n;
+             j++) {
             if (same_address(&entry->opened[0].addresses.address[0],
                              &planned->addresses.address[j]))
                 return true;

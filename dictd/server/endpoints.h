@@ -51,8 +51,8 @@ void endpoints_free(struct endpoints *set);
 struct endpoints_plan *endpoints_resolve(const struct settings *settings, struct buf *err);
 void endpoints_plan_free(struct endpoints_plan *plan);
 
-/* On false nothing has changed. The settings' allowed_clients stay borrowed until the next apply
- * or endpoints_free. */
+/* On false nothing has changed. The settings' allowed_clients stay borrowed until the next
+ * apply or endpoints_free. */
 bool endpoints_apply(struct endpoints *set, const struct endpoints_plan *plan, struct buf *err);
 
 /* Stops accepting everywhere. */

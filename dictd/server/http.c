@@ -23,7 +23,8 @@ static void reply(struct evhttp_request *request, int code, const char *type, st
     struct evbuffer *out = evbuffer_new();
 
     if (out == NULL || evbuffer_add(out, body->data, body->len) != 0 ||
-        evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", type) != 0)
+        evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", type) !=
+            0)
         abort();
     evhttp_send_reply(request, code, code == HTTP_OK ? "OK" : "Service Unavailable", out);
     evbuffer_free(out);

@@ -81,7 +81,8 @@ static bool is_allowed(const struct listener *listener, const struct sockaddr *a
     return false;
 }
 
-static void log_stranger(struct listener *listener, const struct sockaddr *address, socklen_t len)
+static void log_stranger(struct listener *listener, const struct sockaddr *address,
+                         socklen_t len)
 {
     char host[64] = "?";
     unsigned long held;
@@ -108,7 +109,8 @@ static bool prepare_client(int fd, int family)
            fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
 }
 
-/* The process or the system is out of something: waiting helps, trying again at once does not. */
+/* The process or the system is out of something: waiting helps, trying again at once does not.
+ */
 static void pause_accepting(struct listener *listener, int error)
 {
     unsigned long held;

@@ -30,7 +30,8 @@ void listener_allow(struct listener *listener, const struct cidr *allowed, size_
 /* Stops accepting and closes the descriptor; the listener goes on to exist. */
 void listener_close(struct listener *listener);
 
-/* True when the address is inside the block; an IPv4-mapped IPv6 address is its IPv4 address. */
+/* True when the address is inside the block; an IPv4-mapped IPv6 address is its IPv4 address.
+ */
 bool cidr_contains(const struct cidr *block, const struct sockaddr *address);
 
 #endif

@@ -36,12 +36,8 @@
 enum { EXIT_BAD_USAGE = 64 };
 
 static const struct source_type *const source_types[] = {
-    &texthash_source_type,
-    &aliases_source_type,
-    &passwd_source_type,
-    &pgsql_source_type,
-    &ldap_source_type,
-    NULL,
+    &texthash_source_type, &aliases_source_type, &passwd_source_type,
+    &pgsql_source_type,    &ldap_source_type,    NULL,
 };
 
 static const char default_path[] = SYSCONFDIR "/postfix-dictd/dictd.cf";

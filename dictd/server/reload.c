@@ -130,7 +130,8 @@ static void start(struct reload *reload)
     reading->config_path = reload->config_path;
     reading->types = reload->types;
     reading->log = reload->log;
-    reload->job = worker_submit(reload->pool, read_configuration, on_read, reading_free, reading);
+    reload->job =
+        worker_submit(reload->pool, read_configuration, on_read, reading_free, reading);
 }
 
 void reload_begin(struct reload *reload, reload_done_fn *done, void *done_ctx)
@@ -152,7 +153,8 @@ static void forget(struct waiter_list *waiters, const void *done_ctx)
 {
     struct waiter *waiter;
 
-    STAILQ_FOREACH (waiter, waiters, link) {
+    STAILQ_FOREACH(waiter, waiters, link)
+    {
         if (waiter->ctx == done_ctx)
             waiter->done = NULL;
     }

@@ -79,9 +79,9 @@ static struct answer answer_error(struct source_request *request, int error)
 }
 
 /*
- * A name service whose files could not be opened goes on to its next service and may end in "not
- * found" (seen with glibc's `files` at EMFILE). So an absence counts only when a file could be
- * opened just then.
+ * A name service whose files could not be opened goes on to its next service and may end in
+ * "not found" (seen with glibc's `files` at EMFILE). So an absence counts only when a file
+ * could be opened just then.
  */
 static struct answer answer_absent(struct source_request *request)
 {
