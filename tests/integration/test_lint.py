@@ -300,6 +300,22 @@ class Directory(LintCase):
         self.assertEqual(kind, "server")
         self.assertIn("server 127.0.0.1:", text)
 
+    def test_silence(self):
+        hole = Blackhole()
+        self.addCleanup(hole.close)
+        for server in ("ldap://127.0.0.1:%d" % hole.port, "ldaps://127.0.0.1:%d" % hole.port):
+            (kind, _), = self.lint_ldap(75, server_host=server)
+            self.assertEqual(kind, "server")
+
+    def test_frozen(self):
+        self.slapd.freeze()
+        try:
+            (kind, _), = self.lint_ldap(75)
+        finally:
+            self.slapd.thaw()
+        self.assertEqual(kind, "server")
+        self.assertEqual(self.lint_ldap(), [])
+
     def test_password(self):
         (kind, text), = self.lint_ldap(75, bind_pw="wrong")
         self.assertEqual(kind, "server")
