@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dictd/base/hex.h"
 #include "dictd/protocol/netstring.h"
 
 enum { NAME_LIMIT = 64 }; /* of members: all are ours */
@@ -169,17 +170,6 @@ void admin_set_bytes(json_t *object, const char *name, struct slice bytes)
     }
     hex_name(other, name);
     admin_set(object, other, hex_of(bytes));
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 static bool add_unhexed(struct slice hex, struct buf *out)

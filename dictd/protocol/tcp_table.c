@@ -3,16 +3,7 @@
 
 #include <string.h>
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
+#include "dictd/base/hex.h"
 
 bool percent_decode(char *bytes, size_t *len)
 {
@@ -20,8 +11,8 @@ bool percent_decode(char *bytes, size_t *len)
 
     while (from < *len) {
         if (bytes[from] == '%') {
-            int high = from + 2 < *len ? hex_value(bytes[from + 1]) : -1;
-            int low = from + 2 < *len ? hex_value(bytes[from + 2]) : -1;
+            int high = from + 2 < *len ? hex_digit(bytes[from + 1]) : -1;
+            int low = from + 2 < *len ? hex_digit(bytes[from + 2]) : -1;
 
             if (high < 0 || low < 0)
                 return false;

@@ -98,9 +98,8 @@ static void load_file(struct loading *loading, const char *path, int fd, struct 
     char head[CACHE_IMAGE_HEAD_BYTES];
     ssize_t n_head;
     struct buf image = {NULL, 0, 0}, why = {NULL, 0, 0};
-    struct stat info;
-
     struct cache_stats stats;
+    struct stat info;
 
     cache_get_stats(loading->cache, &stats);
     if (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode) || info.st_size == 0) {

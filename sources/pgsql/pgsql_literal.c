@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dictd/base/hex.h"
+
 static const char reaches[] = "an escape in an E'' literal reaches into a placeholder";
 
 static void read_string(struct slice content, struct buf *out)
@@ -13,17 +15,6 @@ static void read_string(struct slice content, struct buf *out)
         if (content.ptr[i] == '\'')
             i++; /* the second of two */
     }
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 /* Up to max digits of a base at content[*at], which is moved behind them; returns how many. */
