@@ -136,12 +136,12 @@ void query_cancel(struct query *query)
 
 /* --- how it went --- */
 
-static bool is_up(const struct flights *flights)
+static struct source_status status_of(const struct flights *flights)
 {
     struct source_status status = {.up = true, .last_error = ""};
 
     flights->ref->type->status(flights->ref->source, &status);
-    return status.up;
+    return status;
 }
 
 static void close_for_a_while(struct flights *flights, struct slice why)
@@ -158,7 +158,7 @@ void query_note_silence(struct query *query)
     bool works_for_others =
         flights->health.answered_ms > 0 && flights->health.answered_ms >= query->asked_ms;
 
-    if (!is_up(flights) || !works_for_others)
+    if (!status_of(flights).up || !works_for_others)
         close_for_a_while(flights, slice_str("no answer in time, a moment ago"));
 }
 
@@ -206,6 +206,7 @@ static void note_outcome(struct query *query, const struct answer *answers, size
 {
     struct flights *flights = query->flights;
     const struct answer *failure = NULL;
+    struct source_status status;
     size_t i;
 
     for (i = 0; i < n && failure == NULL; i++) {
@@ -219,8 +220,12 @@ static void note_outcome(struct query *query, const struct answer *answers, size
                                       flights_now(flights));
         return;
     }
-    if (!is_up(flights)) /* else it is this key's own trouble */
-        close_for_a_while(flights, failure->text);
+    status = status_of(flights);
+    if (status.up) /* it is this key's own trouble */
+        return;
+    /* Others will be told why. This failure can still be its key's own, met just before. */
+    close_for_a_while(flights, *status.last_error != '\0' ? slice_str(status.last_error)
+                                                          : failure->text);
 }
 
 static void note_time(const struct query *query)

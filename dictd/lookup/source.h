@@ -68,7 +68,7 @@ struct source_env {
 struct source_status {
     bool up;
     uint64_t since_ms;      /* of loop_now_ms: when it went up or down */
-    const char *last_error; /* "" when there was none */
+    const char *last_error; /* "" when there was none; why it is down, while it is */
     size_t entries;         /* in memory; 0 where that means nothing */
     unsigned connections;   /* open to the back end; 0 where that means nothing */
 };

@@ -394,7 +394,7 @@ void backend_source_status(const struct source *source, struct source_status *ou
     const char *trouble = file_live_trouble(open->live);
 
     backend_pool_status(in_force(open)->pool, out);
-    if (*trouble != '\0')
+    if (*trouble != '\0' && (out->up || *out->last_error == '\0'))
         out->last_error = trouble;
 }
 

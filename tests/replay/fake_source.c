@@ -30,7 +30,7 @@ struct fake_source {
     TAILQ_HEAD(request_list, source_request) requests;
     SLIST_HEAD(, known) known;
     size_t cancelled;
-    bool down;
+    char *down; /* why; NULL: up */
     const struct source_feed *feed;
     void *feed_ctx;
 };
@@ -133,8 +133,9 @@ static bool fake_watch(struct source *source, const struct source_feed *feed, vo
 
 static void fake_status(const struct source *source, struct source_status *out)
 {
-    *out = (struct source_status){.up = !((const struct fake_source *)source)->down,
-                                  .last_error = ""};
+    const char *down = ((const struct fake_source *)source)->down;
+
+    *out = (struct source_status){.up = down == NULL, .last_error = down != NULL ? down : ""};
 }
 
 static void fake_close(struct source *source)
@@ -150,6 +151,7 @@ static void fake_close(struct source *source)
         free(known->text);
         free(known);
     }
+    free(fake->down);
     free(fake);
 }
 
@@ -233,9 +235,12 @@ size_t fake_source_cancelled(struct source *source)
     return n;
 }
 
-void fake_source_set_up(struct source *source, bool up)
+void fake_source_set_down(struct source *source, const char *why)
 {
-    ((struct fake_source *)source)->down = !up;
+    struct fake_source *fake = (struct fake_source *)source;
+
+    free(fake->down);
+    fake->down = why != NULL ? mem_strdup(why) : NULL;
 }
 
 const struct source_feed *fake_source_feed(struct source *source, void **ctx)

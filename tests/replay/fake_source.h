@@ -24,8 +24,8 @@ uint64_t fake_source_asked_ms(struct source *source, bool newest);
 /* Answers the oldest open request (or the newest); false when there is none. */
 bool fake_source_answer(struct source *source, bool newest, const struct answer *answers,
                         size_t n);
-/* What its status says; up at first. */
-void fake_source_set_up(struct source *source, bool up);
+/* What its status says: down, and why ("" for no reason given), or NULL for up, as at first. */
+void fake_source_set_down(struct source *source, const char *why);
 /* What it was given by watch. */
 const struct source_feed *fake_source_feed(struct source *source, void **ctx);
 /* How many were cancelled since the last call. */

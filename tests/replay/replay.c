@@ -28,7 +28,7 @@
  *   cancelled SOURCE N              requests cancelled since last asked
  *   time MS                         the clock goes on
  *   flush MAP [KEY]                 dictctl flush
- *   down SOURCE, up SOURCE          what its status says from now on; up at first
+ *   down SOURCE [WHY], up SOURCE    what its status says from now on; up at first
  *   feed SOURCE ready|lost|changed_all|changed KEY
  *   stats MAP NAME=N...             lookups, found, not_found, temp, perm, timeouts, refused,
  *                                   at_once, fresh, negative, refreshed, stale, missed,
@@ -613,8 +613,10 @@ static void do_line(struct play *play, char **words, size_t n)
         do_flush(play, words, n);
     } else if (strcmp(verb, "feed") == 0 && n >= 3) {
         do_feed(play, words, n);
-    } else if ((strcmp(verb, "down") == 0 || strcmp(verb, "up") == 0) && n == 2) {
-        fake_source_set_up(source_named(play, words[1])->source, verb[0] == 'u');
+    } else if (strcmp(verb, "down") == 0 && (n == 2 || n == 3)) {
+        fake_source_set_down(source_named(play, words[1])->source, n == 3 ? words[2] : "");
+    } else if (strcmp(verb, "up") == 0 && n == 2) {
+        fake_source_set_down(source_named(play, words[1])->source, NULL);
     } else if (strcmp(verb, "stats") == 0 && n >= 3) {
         do_stats(play, words, n);
     } else {

@@ -291,7 +291,7 @@ static void set_down(struct world *world, bool down)
     if (world->down != down)
         line(world, "%s db", down ? "down" : "up");
     world->down = down;
-    fake_source_set_up(world->ref->source, !down);
+    fake_source_set_down(world->ref->source, down ? "" : NULL);
 }
 
 static void wild_step(struct world *world, unsigned number)
