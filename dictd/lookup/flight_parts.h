@@ -43,6 +43,11 @@ struct query {
     struct flight flights_of[];
 };
 
+/* How long what the source said may serve any of its maps: see cache_source_limits. */
+struct flight_limits {
+    uint64_t positive_ms, negative_ms;
+};
+
 struct flights {
     struct loop *loop;
     struct source_ref *ref; /* has the cache, too */
@@ -50,9 +55,9 @@ struct flights {
     uint64_t random;
     struct flight_health health;
     struct buf last_error;
-    uint64_t positive_ms, negative_ms; /* see cache_source_limits */
+    struct flight_limits limits, fed_limits; /* by the TTL; while or after a feed is ready */
     bool feed_ready;
-    bool may_feed; /* the source may say ready one day */
+    bool was_fed; /* the feed has been ready */
     size_t n_queries;
     LIST_HEAD(, query) queries;
     LIST_HEAD(, flight) buckets[FLIGHT_BUCKETS];
@@ -68,6 +73,9 @@ static inline uint64_t flights_random(struct flights *flights)
     flights->random += UINT64_C(0x9e3779b97f4a7c15);
     return hash_fold(flights->random ^ flights->seed.a, flights->seed.b | 1);
 }
+
+/* In force now. */
+const struct flight_limits *flights_limits(const struct flights *flights);
 
 /* What is under way for the key; NULL: nothing. */
 struct flight *flight_find(struct flights *flights, struct slice key);

@@ -192,8 +192,9 @@ void query_go_on_behind(struct query *query)
 static void keep(struct query *query, const struct flight *flight, const struct answer *answer)
 {
     struct flights *flights = query->flights;
+    const struct flight_limits *limits = flights_limits(flights);
     uint64_t limit_ms =
-        answer->status == ANSWER_FOUND ? flights->positive_ms : flights->negative_ms;
+        answer->status == ANSWER_FOUND ? limits->positive_ms : limits->negative_ms;
 
     if (flights->ref->cache == NULL || limit_ms == 0 || !flight->is_listed)
         return;

@@ -4,13 +4,46 @@
 #include "dictd/base/mem.h"
 #include "dictd/lookup/flight_parts.h"
 
+/* --- how long its answers are kept --- */
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+const struct flight_limits *flights_limits(const struct flights *flights)
+{
+    return flights->was_fed ? &flights->fed_limits : &flights->limits;
+}
+
+static void limit_cache(struct flights *flights)
+{
+    const struct flight_limits *limits = flights_limits(flights);
+
+    if (flights->ref->cache != NULL)
+        cache_source_limits(flights->ref->cache, flights->ref->cache_id, limits->positive_ms,
+                            limits->negative_ms);
+}
+
+static void widen(struct flight_limits *limits, const struct cache_policy *policy,
+                  uint64_t feed_ttl_ms)
+{
+    if (policy->ttl_ms > 0)
+        limits->positive_ms = larger(limits->positive_ms, larger(policy->ttl_ms, feed_ttl_ms) +
+                                                              policy->stale_ttl_ms);
+    if (policy->negative_ttl_ms > 0)
+        limits->negative_ms =
+            larger(limits->negative_ms, larger(policy->negative_ttl_ms, feed_ttl_ms));
+}
+
 /* --- coming and going --- */
 
 static void on_feed_ready(void *ctx)
 {
     struct flights *flights = ctx;
 
-    flights->feed_ready = true;
+    flights->feed_ready = flights->was_fed = true;
+    limit_cache(flights);
     if (flights->ref->cache != NULL)
         cache_feed_ready(flights->ref->cache, flights->ref->cache_id, flights_now(flights));
 }
@@ -48,8 +81,8 @@ struct flights *flights_new(struct loop *loop, struct cache *cache, struct sourc
     ref->cache = cache;
     if (cache != NULL)
         ref->cache_id = cache_source_add(cache, loop_now_ms(loop));
-    flights->may_feed = ref->source->type->watch != NULL &&
-                        ref->source->type->watch(ref->source, &feed, flights);
+    if (ref->source->type->watch != NULL)
+        ref->source->type->watch(ref->source, &feed, flights);
     return flights;
 }
 
@@ -65,28 +98,16 @@ void flights_free(struct flights *flights)
     free(flights);
 }
 
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
 void flights_serve_map(struct flights *flights, const struct map *map)
 {
     const struct cache_policy *policy = &map->policy;
-    uint64_t by_feed = flights->may_feed ? policy->feed_ttl_ms : 0;
     uint64_t half = policy->negative_ttl_ms / 2;
 
-    if (policy->ttl_ms > 0)
-        flights->positive_ms = larger(flights->positive_ms,
-                                      larger(policy->ttl_ms, by_feed) + policy->stale_ttl_ms);
-    if (policy->negative_ttl_ms > 0)
-        flights->negative_ms =
-            larger(flights->negative_ms, larger(policy->negative_ttl_ms, by_feed));
+    widen(&flights->limits, policy, 0);
+    widen(&flights->fed_limits, policy, policy->feed_ttl_ms);
     if (half > 0 && half < flights->health.longest_ms)
         flights->health.longest_ms = half;
-    if (flights->ref->cache != NULL)
-        cache_source_limits(flights->ref->cache, flights->ref->cache_id, flights->positive_ms,
-                            flights->negative_ms);
+    limit_cache(flights);
 }
 
 void flights_forget_map(struct flights *flights, const struct map *map)

@@ -114,10 +114,9 @@ struct source_type {
                                      source_done_fn *done,
                                      void *ctx); /* NULL: peek knows all */
     void (*cancel)(struct source_request *request);
-    /* Called once, after open; feed and ctx stay until close. Tells nothing before it has
-     * returned. NULL: the source cannot. False: it will never say ready, only that something
-     * of its own making has changed (its map file). */
-    bool (*watch)(struct source *source, const struct source_feed *feed, void *ctx);
+    /* Called once, after open. feed stays until close, ctx until then too, but close tells
+     * nothing. Tells nothing before it has returned. NULL: the source cannot. */
+    void (*watch)(struct source *source, const struct source_feed *feed, void *ctx);
     void (*status)(const struct source *source, struct source_status *out);
     void (*close)(struct source *source); /* no request of it is under way */
 };

@@ -246,6 +246,12 @@ static void put_in_force(struct backend_source *source, void *config)
     TAILQ_INSERT_HEAD(&source->generations, generation, link);
 }
 
+static void watch(struct backend_source *source)
+{
+    if (source->feed != NULL && source->type->watch != NULL)
+        source->type->watch(in_force(source)->state, source->feed, source->feed_ctx);
+}
+
 /* ---------------------------------------------------------- the map file */
 
 static bool take_config(void *ctx, struct file_reading *reading)
@@ -255,8 +261,11 @@ static bool take_config(void *ctx, struct file_reading *reading)
 
     if (source->type->equal(before->config, reading->made))
         return false;
+    if (source->type->unwatch != NULL)
+        source->type->unwatch(before->state);
     put_in_force(source, reading->made);
     reading->made = NULL;
+    watch(source);
     if (is_over(before))
         generation_free(before);
     if (source->feed != NULL)
@@ -379,13 +388,13 @@ void backend_source_cancel(struct source_request *request)
         backend_pool_wake(generation->pool); /* which ends it */
 }
 
-bool backend_source_watch(struct source *base, const struct source_feed *feed, void *ctx)
+void backend_source_watch(struct source *base, const struct source_feed *feed, void *ctx)
 {
     struct backend_source *source = (struct backend_source *)base;
 
     source->feed = feed;
     source->feed_ctx = ctx;
-    return false;
+    watch(source);
 }
 
 void backend_source_status(const struct source *source, struct source_status *out)

@@ -40,6 +40,10 @@ struct backend_type {
                                           const struct backend_connection_events *events,
                                           void *ctx_of_events);
     void (*ready)(void *state, struct backend_connection *connection, size_t host);
+    /* As in lookup/source.h; at most once. Nothing is told after unwatch has returned, and it
+     * says lost where ready was said. Both may be NULL. */
+    void (*watch)(void *state, const struct source_feed *feed, void *ctx);
+    void (*unwatch)(void *state);
 };
 
 /* For source_type: what load returns is a reading; unload is file_reading_free. */
@@ -55,8 +59,9 @@ bool backend_source_peek(struct source *source, struct slice key, struct answer 
 struct source_request *backend_source_lookup(struct source *source, const struct slice *keys,
                                              size_t n, source_done_fn *done, void *ctx);
 void backend_source_cancel(struct source_request *request);
-/* The feed is only told changed_all, when the map file says something else. */
-bool backend_source_watch(struct source *source, const struct source_feed *feed, void *ctx);
+/* The feed is told what the back end tells, and changed_all when the map file says something
+ * else. */
+void backend_source_watch(struct source *source, const struct source_feed *feed, void *ctx);
 void backend_source_status(const struct source *source, struct source_status *out);
 void backend_source_close(struct source *source);
 

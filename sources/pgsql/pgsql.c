@@ -8,6 +8,7 @@
 #include "sources/backend/backend_source.h"
 #include "sources/pgsql/pgsql_config.h"
 #include "sources/pgsql/pgsql_connection.h"
+#include "sources/pgsql/pgsql_listener.h"
 #include "sources/pgsql/pgsql_silent.h"
 #include "sources/pgsql/pgsql_target.h"
 
@@ -16,7 +17,8 @@ struct pgsql_state {
     const struct source_env *env;
     const char *name; /* of the source */
     const struct pgsql_config *config;
-    struct pgsql_silent *silent; /* of each host */
+    struct pgsql_silent *silent;     /* of each host */
+    struct pgsql_listener *listener; /* NULL: there is no notify_channel, or nobody watches */
     bool said_unbound;
     bool unprepared; /* prepared statements do not last here, or are not wanted */
 };
@@ -106,6 +108,8 @@ static void on_ready(void *ctx, struct backend_connection *connection, size_t ho
     struct pgsql_state *state = ctx;
     enum pgsql_mode mode = pgsql_connection_mode(connection);
 
+    if (state->listener != NULL)
+        pgsql_listener_lookups_at(state->listener, pgsql_connection_instance(connection));
     if (mode == PGSQL_MODE_BOUND && !state->unprepared) {
         state->unprepared = true;
         log_warn(state->env->log,
@@ -121,6 +125,20 @@ static void on_ready(void *ctx, struct backend_connection *connection, size_t ho
              *state->config->statement->why != '\0'
                  ? state->config->statement->why
                  : "the server does not take values where the query has them");
+}
+
+static void state_watch(void *ctx, const struct source_feed *feed, void *feed_ctx)
+{
+    struct pgsql_state *state = ctx;
+
+    if (state->config->notify_channel != NULL)
+        state->listener =
+            pgsql_listener_new(state->env, state->name, state->config, feed, feed_ctx);
+}
+
+static void state_unwatch(void *ctx)
+{
+    pgsql_listener_stop(((struct pgsql_state *)ctx)->listener);
 }
 
 static bool asks(const void *ctx, struct slice key)
@@ -146,6 +164,7 @@ static void state_close(void *closed)
 {
     struct pgsql_state *state = closed;
 
+    pgsql_listener_free(state->listener);
     for (size_t i = 0; i < state->config->n_hosts; i++)
         pgsql_silent_fini(&state->silent[i]);
     free(state->silent);
@@ -161,6 +180,8 @@ static const struct backend_type backend = {
     .asks = asks,
     .connect = on_connect,
     .ready = on_ready,
+    .watch = state_watch,
+    .unwatch = state_unwatch,
 };
 
 /* -------------------------------------------------------------- the source */

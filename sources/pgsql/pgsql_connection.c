@@ -139,7 +139,7 @@ static bool has_room(const struct pgsql_connection *connection,
 {
     size_t limit = 1;
 
-    if (connection->sender.mode == PGSQL_MODE_PREPARED && connection->sender.direct)
+    if (connection->sender.mode == PGSQL_MODE_PREPARED && connection->sender.instance.direct)
         limit = first->alone ? ALONE_MAX : BATCHES_MAX;
     return connection->base.state == BACKEND_READY && !connection->broken &&
            connection->n_batches < limit;
@@ -422,6 +422,12 @@ pgsql_connection_new(struct loop *loop, struct worker_pool *workers,
     connection->dial =
         pgsql_dial_new(loop, workers, where, connect_timeout_ms, on_dialed, connection);
     return &connection->base;
+}
+
+const struct pgsql_instance *
+pgsql_connection_instance(const struct backend_connection *connection)
+{
+    return &((const struct pgsql_connection *)connection)->sender.instance;
 }
 
 enum pgsql_mode pgsql_connection_mode(const struct backend_connection *connection)

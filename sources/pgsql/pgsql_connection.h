@@ -38,5 +38,8 @@ pgsql_connection_new(struct loop *loop, struct worker_pool *workers,
                      const struct backend_connection_events *events, void *ctx);
 
 enum pgsql_mode pgsql_connection_mode(const struct backend_connection *connection);
+/* Of the server at its other end; not known where nothing is prepared. */
+const struct pgsql_instance *
+pgsql_connection_instance(const struct backend_connection *connection);
 
 #endif

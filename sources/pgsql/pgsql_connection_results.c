@@ -26,8 +26,8 @@ static void take_prepared(struct pgsql_connection *connection, struct pgsql_batc
     enum backend_fault fault = pgsql_error_classify(result);
     struct buf why = {NULL, 0, 0};
 
-    if (batch->n_results == PGSQL_RESULT_PID)
-        pgsql_sender_take_pid(&connection->sender, result);
+    if (batch->n_results == PGSQL_RESULT_INSTANCE)
+        pgsql_sender_take_instance(&connection->sender, result);
     else if (batch->n_results == PGSQL_RESULT_DESCRIBED)
         pgsql_sender_take_description(&connection->sender, result);
     if (fault == BACKEND_FAULT_NONE || fault == BACKEND_FAULT_ABORTED ||

@@ -64,16 +64,15 @@ static bool prepare_as(struct pgsql_sender *sender, size_t name, const char *tex
 
 bool pgsql_sender_prepare(struct pgsql_sender *sender)
 {
-    return PQsendQueryParams(sender->pg, "SELECT pg_catalog.pg_backend_pid()", 0, NULL, NULL,
-                             NULL, NULL, TEXT_FORMAT) == 1 &&
+    return PQsendQueryParams(sender->pg, pgsql_instance_query, 0, NULL, NULL, NULL, NULL,
+                             TEXT_FORMAT) == 1 &&
            prepare_as(sender, NAME_OF_ONE, sender->config->statement->text) &&
            PQsendDescribePrepared(sender->pg, sender->names[NAME_OF_ONE]) == 1;
 }
 
-void pgsql_sender_take_pid(struct pgsql_sender *sender, const PGresult *result)
+void pgsql_sender_take_instance(struct pgsql_sender *sender, const PGresult *result)
 {
-    sender->direct = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 &&
-                     strtol(PQgetvalue(result, 0, 0), NULL, 10) == PQbackendPID(sender->pg);
+    pgsql_instance_take(&sender->instance, result, sender->pg);
 }
 
 void pgsql_sender_take_description(struct pgsql_sender *sender, const PGresult *description)
@@ -96,7 +95,8 @@ void pgsql_sender_take_description(struct pgsql_sender *sender, const PGresult *
 
 bool pgsql_sender_wants_array(const struct pgsql_sender *sender)
 {
-    return sender->direct && sender->batch.len > 0 && sender->mode == PGSQL_MODE_PREPARED;
+    return sender->instance.direct && sender->batch.len > 0 &&
+           sender->mode == PGSQL_MODE_PREPARED;
 }
 
 bool pgsql_sender_prepare_array(struct pgsql_sender *sender)

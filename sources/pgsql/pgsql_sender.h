@@ -13,7 +13,6 @@
  *
  * Behind a proxy that gives every transaction another server process, no second
  * sync may be on its way: results then come in disorder (seen: pgbouncer 1.18).
- * A proxy is known by the process id that it made up for the cancel key.
  *
  * Everything here only queues in libpq; flushing and results are the connection's.
  * Functions return false when the connection is broken. Embedded; threads: the loop thread.
@@ -27,6 +26,7 @@
 #include <libpq-fe.h>
 
 #include "sources/pgsql/pgsql_config.h"
+#include "sources/pgsql/pgsql_instance.h"
 #include "sources/backend/execution.h"
 
 enum pgsql_mode { PGSQL_MODE_PREPARED, PGSQL_MODE_BOUND, PGSQL_MODE_TEXT, PGSQL_MODE_SIMPLE };
@@ -35,13 +35,13 @@ struct pgsql_sender {
     const struct pgsql_config *config;
     PGconn *pg; /* NULL until it is connected */
     enum pgsql_mode mode;
-    bool proven;         /* an execution has succeeded in this mode */
-    bool direct;         /* the server is the process that we are connected to, no proxy */
-    bool has_array;      /* the array form is prepared */
-    char names[2][32];   /* of the prepared statements: one key, arrays */
-    struct buf batch;    /* the array form's text; empty: none */
-    struct buf text;     /* scratch */
-    struct buf *columns; /* scratch: one array per parameter */
+    bool proven;                    /* an execution has succeeded in this mode */
+    struct pgsql_instance instance; /* known where something was prepared */
+    bool has_array;                 /* the array form is prepared */
+    char names[2][32];              /* of the prepared statements: one key, arrays */
+    struct buf batch;               /* the array form's text; empty: none */
+    struct buf text;                /* scratch */
+    struct buf *columns;            /* scratch: one array per parameter */
     size_t *offsets;
     const char **values;
 };
@@ -54,8 +54,8 @@ void pgsql_sender_connected(struct pgsql_sender *sender, PGconn *pg);
 
 /* Three results come, see below. */
 bool pgsql_sender_prepare(struct pgsql_sender *sender);
-enum { PGSQL_RESULT_PID = 1, PGSQL_RESULT_PREPARED, PGSQL_RESULT_DESCRIBED };
-void pgsql_sender_take_pid(struct pgsql_sender *sender, const PGresult *result);
+enum { PGSQL_RESULT_INSTANCE = 1, PGSQL_RESULT_PREPARED, PGSQL_RESULT_DESCRIBED };
+void pgsql_sender_take_instance(struct pgsql_sender *sender, const PGresult *result);
 void pgsql_sender_take_description(struct pgsql_sender *sender, const PGresult *description);
 /* After all three: whether there is an array form to prepare. */
 bool pgsql_sender_wants_array(const struct pgsql_sender *sender);

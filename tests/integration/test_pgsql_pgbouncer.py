@@ -83,9 +83,14 @@ class Bouncer:
             self.process.wait(30)
 
 
-def setUpModule():
+def use_postgres(server):
+    """The one that bouncers are put in front of."""
     global PG
-    PG = Postgres()
+    PG = server
+
+
+def setUpModule():
+    use_postgres(Postgres())
     unittest.addModuleCleanup(PG.close)
 
 

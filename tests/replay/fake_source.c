@@ -122,13 +122,12 @@ static void fake_cancel(struct source_request *request)
     request_free(request);
 }
 
-static bool fake_watch(struct source *source, const struct source_feed *feed, void *ctx)
+static void fake_watch(struct source *source, const struct source_feed *feed, void *ctx)
 {
     struct fake_source *fake = (struct fake_source *)source;
 
     fake->feed = feed;
     fake->feed_ctx = ctx;
-    return true;
 }
 
 static void fake_status(const struct source *source, struct source_status *out)
