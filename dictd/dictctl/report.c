@@ -105,6 +105,12 @@ static void state(struct buf *out, const json_t *source, const char *name)
     ms(out, source, "for_ms");
 }
 
+/* Answers live for MAP_feed_ttl now. */
+static void changes(struct buf *out, const json_t *source, const char *name)
+{
+    buf_add_str(out, member_is_true(source, name) ? "told" : "");
+}
+
 static void print_ms(uint64_t ms)
 {
     struct buf text = {NULL, 0, 0};
@@ -152,6 +158,7 @@ static void print_status(const json_t *reply)
         {"STATE", state, "up"},
         {">ENTRIES", number_if_any, "entries"},
         {">CONNECTIONS", number_if_any, "connections"},
+        {"CHANGES", changes, "feed_ready"},
         {">LATENCY", latency, "latency_avg_us"},
         {">MAX", latency, "latency_max_us"},
         {"LAST ERROR", text, "last_error"},
