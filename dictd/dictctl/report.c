@@ -16,20 +16,28 @@ struct column {
     const char *name;
 };
 
-/* The object may be one of many in an array, or stand for itself. */
+/* One table of a report: a member of the reply, which is an object or an array of them. */
+struct part {
+    const char *member;
+    const struct column *columns;
+};
+
+static size_t rows_of(const json_t *objects)
+{
+    return json_is_array(objects) ? json_array_size(objects) : 1;
+}
+
 static void print_table(const json_t *objects, const struct column *columns)
 {
     const char *heads[TABLE_COLUMN_LIMIT + 1] = {NULL};
-    size_t n_rows = json_is_array(objects) ? json_array_size(objects) : 1, i, j;
+    size_t i, j;
     struct table *table;
     struct buf cell = {NULL, 0, 0};
 
-    if (n_rows == 0)
-        return;
     for (j = 0; columns[j].head != NULL; j++)
         heads[j] = columns[j].head;
     table = table_new(heads);
-    for (i = 0; i < n_rows; i++) {
+    for (i = 0; i < rows_of(objects); i++) {
         const json_t *object = json_is_array(objects) ? json_array_get(objects, i) : objects;
 
         for (j = 0; columns[j].head != NULL; j++) {
@@ -39,9 +47,25 @@ static void print_table(const json_t *objects, const struct column *columns)
         }
     }
     table_print(table, stdout);
-    putchar('\n');
     table_free(table);
     buf_fini(&cell);
+}
+
+/* Those that have rows, with an empty line between two. */
+static void print_parts(const json_t *reply, const struct part *parts, size_t n)
+{
+    const char *between = "";
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        const json_t *objects = json_object_get(reply, parts[i].member);
+
+        if (rows_of(objects) == 0)
+            continue;
+        fputs(between, stdout);
+        print_table(objects, parts[i].columns);
+        between = "\n";
+    }
 }
 
 /* --- cells --- */
@@ -170,6 +194,8 @@ static void print_status(const json_t *reply)
         {"MAP", text, "map"},
         {NULL, NULL, NULL},
     };
+    const struct part parts[] = {
+        {"maps", maps}, {"sources", sources}, {"endpoints", endpoints}};
 
     fputs("postfix-dictd ", stdout);
     ctl_print_text(stdout, member_text(reply, "version"));
@@ -178,9 +204,8 @@ static void print_status(const json_t *reply)
     fputs(", configuration ", stdout);
     ctl_print_text(stdout, member_text(reply, "config"));
     fputs("\n\n", stdout);
-    print_table(json_object_get(reply, "maps"), maps);
-    print_table(json_object_get(reply, "sources"), sources);
-    print_table(json_object_get(reply, "endpoints"), endpoints);
+    print_parts(reply, parts, sizeof parts / sizeof *parts);
+    putchar('\n');
     print_cache(json_object_get(reply, "cache"));
     print_clients(json_object_get(reply, "clients"));
 }
@@ -249,13 +274,13 @@ static void print_stats(const json_t *reply)
         {">REQUEST TIMEOUTS", number, "request_timeouts"},
         {NULL, NULL, NULL},
     };
+    const struct part parts[] = {
+        {"maps", maps},        {"sources", sources},
+        {"maps", cached_maps}, {"sources", cached_sources},
+        {"cache", cache},      {"clients", clients},
+    };
 
-    print_table(json_object_get(reply, "maps"), maps);
-    print_table(json_object_get(reply, "sources"), sources);
-    print_table(json_object_get(reply, "maps"), cached_maps);
-    print_table(json_object_get(reply, "sources"), cached_sources);
-    print_table(json_object_get(reply, "cache"), cache);
-    print_table(json_object_get(reply, "clients"), clients);
+    print_parts(reply, parts, sizeof parts / sizeof *parts);
 }
 
 /* --- the commands --- */

@@ -344,6 +344,14 @@ class Reports(WithDaemon):
         self.assertEqual((status, err), (YES, ""))
         self.assertRegex(out, rf"(?m)^sender_login +{after['lookups']} +{after['found']} ")
 
+    def test_an_empty_line_only_between_two_tables(self):
+        for command, heads in (("status", 3), ("stats", 6)):
+            out = self.ctl(command)[1]
+            self.assertRegex(out, r"[^\n]\n\Z", command)
+            self.assertNotIn("\n\n\n", out, command)
+            self.assertRegex(out, r"\A[^\n]", command)
+            self.assertEqual(len(re.findall(r"(?:\A|\n\n)[A-Z]{3,} ", out)), heads, out)
+
     def test_clients_are_counted(self):
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(os.path.join(self.daemon.dir, "map"))
