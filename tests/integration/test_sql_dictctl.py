@@ -317,6 +317,15 @@ class Wrong(Case):
         self.fill()
         self.refused(NO, "permission denied.*dictd_admin", "login", "add", "x", role=ROLE)
         self.refused(NO, "permission denied.*--map-file", "audit", role=ROLE)
+        for words in (("login", "add", "x"), ("audit",), ("domain", "list"), ("orphans",),
+                      ("alias", "show", "root@example.net")):
+            err = self.refused(NO, "^dictctl: permission denied: role %s may not administer; .*"
+                               "member of dictd_admin" % ROLE, *words, role=ROLE)
+            self.assertNotRegex(err, "function|table|schema")
+
+    def test_no_permission_to_migrate(self):
+        self.refused(NO, "permission denied for .*; to migrate takes a superuser", "migrate",
+                     role=ROLE)
 
     def test_no_schema(self):
         self.pg.sql("DROP SCHEMA dictd CASCADE")

@@ -227,7 +227,7 @@ bool sql_connect(struct sql *sql, const struct ctl *ctl, const char *map_file, i
 {
     struct stat st;
 
-    *sql = (struct sql){NULL, ctl->limit_ms, NULL};
+    *sql = (struct sql){.limit_ms = ctl->limit_ms};
     if (map_file != NULL)
         return by_map_file(sql, map_file, status);
     if (ctl->config_path != NULL)
@@ -259,7 +259,7 @@ bool sql_connect_to(struct sql *sql, const struct ctl *ctl, const char *name,
     struct buf why = {NULL, 0, 0};
     struct parameters parameters;
 
-    *sql = (struct sql){NULL, ctl->limit_ms, name};
+    *sql = (struct sql){.limit_ms = ctl->limit_ms, .name = name};
     if (!is_readable(conninfo, &why))
         return refuse(sql, &why, CTL_USAGE, status);
     begin(&parameters, sql);

@@ -70,10 +70,8 @@ static int migrate(struct sql *sql, const struct ctl *ctl, bool dry_run)
         printf("nothing to do: the database is at version %d\n", at);
     for (size_t i = (size_t)at; i < sql_migrations_n; i++) {
         if (!dry_run && !sql_do(sql, sql_migrations[i].text, &status)) {
-            ctl_complain(
-                "migration %04d-%s was not applied; the database is at version %zu (to "
-                "migrate takes a superuser, or the database's owner with CREATEROLE)",
-                sql_migrations[i].number, sql_migrations[i].name, i);
+            ctl_complain("migration %04d-%s was not applied; the database is at version %zu",
+                         sql_migrations[i].number, sql_migrations[i].name, i);
             return status;
         }
         say(ctl, &sql_migrations[i], dry_run);
@@ -111,6 +109,7 @@ int sql_migrations_run(const struct ctl *ctl, int argc, char **argv)
     }
     if (!sql_connect(&sql, &here, map_file, &status))
         return status;
+    sql.migrates = true;
     status = migrate(&sql, &here, dry_run);
     sql_close(&sql);
     return status;

@@ -47,14 +47,19 @@ static const char *advice(const char *state)
     if (is_state(state, no_schema))
         return "the schema is not in this database, or is an older one: dictctl migrate";
     if (is_state(state, no_right))
-        return "administration needs a role that is a member of dictd_admin or dictd_domain_admin "
-               "(the daemon's may only ask): name it with PGUSER, or in another file with "
-               "--map-file";
+        return "administration needs a role that is a member of dictd_admin or dictd_domain_admin";
     if (is_state(state, no_time))
         return "a time is written as 2030-12-31, or \"2030-12-31 18:00\"";
     if (status_of(state) == CTL_TEMP)
         return "nothing was changed; try again when the server is there";
     return NULL;
+}
+
+static const char *advice_to_migrate(const char *state)
+{
+    return strcmp(state, "42501") == 0
+               ? "to migrate takes a superuser, or the database's owner with CREATEROLE"
+               : advice(state);
 }
 
 /* The same where the database is somebody else's, and is only read. */
@@ -78,18 +83,44 @@ static void add_name(struct buf *out, const struct sql *sql)
         buf_printf(out, "%s: ", sql->name);
 }
 
+/* A role that is none is stopped before a function of sql/ runs. What is denied inside of one
+ * has a context, and a hint where it is about one domain. */
+static bool is_not_an_administrator(const struct sql *sql, const PGresult *result,
+                                    const char *state)
+{
+    return sql->name == NULL && !sql->migrates && strcmp(state, "42501") == 0 &&
+           PQresultErrorField(result, PG_DIAG_MESSAGE_HINT) == NULL &&
+           PQresultErrorField(result, PG_DIAG_CONTEXT) == NULL;
+}
+
+static const char *advise(const struct sql *sql, const PGresult *result, const char *state)
+{
+    const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+
+    if (hint != NULL && (!has_class(state, "42") || strcmp(state, "42501") == 0))
+        return hint;
+    if (sql->name != NULL)
+        return advice_to_read(state);
+    return sql->migrates ? advice_to_migrate(state) : advice(state);
+}
+
 static void complain_of(const struct sql *sql, const PGresult *result, int *status)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
-    const char *(*advise)(const char *) = sql->name != NULL ? advice_to_read : advice;
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), *hint;
     struct buf text = {NULL, 0, 0};
 
     state = state != NULL ? state : "";
-    hint = hint != NULL && !has_class(state, "42") ? hint : advise(state);
-    if (strcmp(state, "42501") == 0 && PQresultErrorField(result, PG_DIAG_MESSAGE_HINT) != NULL)
-        hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+    *status = status_of(state);
+    if (is_not_an_administrator(sql, result, state)) {
+        ctl_complain(
+            "permission denied: role %s may not administer; name another with PGUSER, or "
+            "in another file with --map-file; or have it made a member of dictd_admin, or "
+            "of dictd_domain_admin for a domain of its own",
+            PQuser(sql->pg));
+        return;
+    }
+    hint = advise(sql, result, state);
     add_name(&text, sql);
     sql_add_line(&text, message != NULL ? message : PQerrorMessage(sql->pg));
     if (hint != NULL) {
@@ -98,7 +129,6 @@ static void complain_of(const struct sql *sql, const PGresult *result, int *stat
     }
     ctl_complain("%s", buf_str(&text));
     buf_fini(&text);
-    *status = status_of(state);
 }
 
 /* -------------------------------------------------------------- statements */

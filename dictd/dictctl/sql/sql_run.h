@@ -14,6 +14,7 @@ struct sql {
     PGconn *pg;
     uint64_t limit_ms;
     const char *name; /* of a database that is not that of sql/, for complaints; else NULL */
+    bool migrates;    /* for complaints */
 };
 
 void sql_close(struct sql *sql);
