@@ -243,6 +243,35 @@ class Commands(Case):
         self.assertEqual(self.yes("audit", "--since", "2999-01-01"), "")
         self.assertEqual(len(self.yes("audit", "--limit", "2").splitlines()), 3)
 
+    def test_audit_says_what_changed(self):
+        """To a person: no ids, and nothing that stayed as it was."""
+        self.fill()
+        self.yes("login", "add", "eva", "--note", 'enabled: true -> false, "x"')
+        self.yes("domain", "add", "mail.example.net", "--alias-of", "example.net")
+        self.yes("alias", "disable", "root@example.net")
+        self.yes("grant", "add", "root@example.net", "eva", "--until", "2999-12-31")
+        self.yes("group", "add", "staff", "eva")
+        self.yes("group", "remove", "staff")
+        self.yes("login", "remove", "gregory", "--reassign", "root")
+        out = self.yes("audit")
+        self.assertRegex(out, r"\AAT +WHO +PROGRAM +DID +WHAT +NAME +HOW\n")
+        rows = [re.split("  +", line, 6) for line in out.splitlines()[1:]]
+        self.assertEqual({row[1] for row in rows}, {ADMIN})
+        how = [(row[3], row[4], row[5], row[6]) for row in rows]
+        for row in (("added", "address", "root@example.net", "enabled=true recipient=true"),
+                    ("added", "login", "eva",
+                     r'note="enabled: true -> false, \"x\"" enabled=true'),
+                    ("added", "alias domain", "mail.example.net", "domain=example.net enabled=true"),
+                    ("changed", "address", "root@example.net", "enabled: true -> false"),
+                    ("added", "member", "staff eva", "-"),
+                    ("removed", "group", "staff", "enabled=true"),
+                    ("changed", "grant", "gregory@example.net gregory", "login: gregory -> root"),
+                    ("removed", "login", "gregory", "enabled=true")):
+            self.assertIn(row, how)
+        self.assertRegex(out, "root@example.net eva +anyone=false enabled=true "
+                              "valid_until=2999-12-31T")
+        self.assertNotRegex(out, "infinity|[{}]|id=|created_at")
+
     def test_json(self):
         self.fill()
         rows = [json.loads(line) for line in self.yes("--json", "alias", "list").splitlines()]

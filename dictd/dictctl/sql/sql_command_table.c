@@ -1,6 +1,8 @@
 /* See sql_command_table.h. What the functions do is in sql/migrations/0002-functions.sql. */
 #include "dictd/dictctl/sql/sql_command_table.h"
 
+#include "dictd/dictctl/sql/sql_print.h"
+
 /* `infinity` is no date for people. */
 #define TIMES                                                                                  \
     "nullif(valid_from, '-infinity') AS since, nullif(valid_until, 'infinity') AS until"
@@ -229,10 +231,11 @@ const struct sql_command sql_command_table[] = {
     {"audit",
      "",
      "[--about NAME] [--since TIME] [--limit N]",
-     SQL_LIST,
+     SQL_AUDIT,
      {"--about", "--since", "--limit"},
      "SELECT * FROM (SELECT id, to_char(at, 'YYYY-MM-DD HH24:MI:SS') AS at, who, program, action, "
-     "kind, name, before, after FROM dictd.audit a WHERE ($1::text IS NULL OR a.name = $1 "
+     "kind, name, before, after, " SQL_PRINT_DID_WHAT
+     " FROM dictd.audit a WHERE ($1::text IS NULL OR a.name = $1 "
      "OR left(a.name, length($1) + 1) = $1 || ' ' OR right(a.name, length($1) + 1) = ' ' || $1) "
      "AND ($2::timestamptz IS NULL OR a.at >= $2::timestamptz) "
      "ORDER BY id DESC LIMIT coalesce($3::bigint, 100)) AS latest ORDER BY id"},

@@ -19,6 +19,7 @@ enum { SQL_PARAMS_MAX = 8 };
 enum sql_command_kind {
     SQL_CHANGE, /* a function that changes something */
     SQL_LIST,   /* any number of rows is an answer */
+    SQL_AUDIT,  /* the same, of the audit trail */
     SQL_SHOW    /* no row is "no" */
 };
 

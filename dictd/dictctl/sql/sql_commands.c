@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dictd/base/nearest.h"
+#include "dictd/dictctl/sql/sql_audit.h"
 #include "dictd/dictctl/sql/sql_command_table.h"
 #include "dictd/dictctl/sql/sql_connect.h"
 #include "dictd/dictctl/sql/sql_print.h"
@@ -319,7 +320,10 @@ static int show(struct sql *sql, const struct request *request)
 
     if (result == NULL)
         return status;
-    sql_print_rows(&request->ctl, result);
+    if (command->kind == SQL_AUDIT)
+        sql_audit_print(&request->ctl, result);
+    else
+        sql_print_rows(&request->ctl, result);
     if (command->kind == SQL_SHOW && PQntuples(result) == 0) {
         if (strcmp(command->noun, "alias") == 0)
             ctl_complain("nobody may send as %s; give it an owner: dictctl grant add %s LOGIN",

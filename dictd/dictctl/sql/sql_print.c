@@ -102,10 +102,7 @@ void sql_print_rows(const struct ctl *ctl, const PGresult *result)
 /* ---------------------------------------------------------------- changes */
 
 const char sql_print_changes_text[] =
-    "SELECT CASE action WHEN 'add' THEN 'added' WHEN 'change' THEN 'changed' ELSE 'removed' END "
-    "AS did, CASE kind WHEN 'addresses' THEN 'address' WHEN 'alias_domains' THEN 'alias domain' "
-    "WHEN 'group_members' THEN 'member' WHEN 'domain_admins' THEN 'administrator' "
-    "ELSE left(kind, -1) END AS what, name, "
+    "SELECT " SQL_PRINT_DID_WHAT ", name, "
     "(SELECT string_agg(format('%s: %s, was %s', k, after->>k, before->>k), '; ') "
     " FROM jsonb_object_keys(after) k WHERE before IS NOT NULL "
     " AND before->k IS DISTINCT FROM after->k) AS how, before, after "

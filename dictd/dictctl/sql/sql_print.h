@@ -11,6 +11,13 @@
 
 void sql_print_rows(const struct ctl *ctl, const PGresult *result);
 
+/* Columns of dictd.audit in people's words. */
+#define SQL_PRINT_DID_WHAT                                                                        \
+    "CASE action WHEN 'add' THEN 'added' WHEN 'change' THEN 'changed' ELSE 'removed' END "        \
+    "AS did, CASE kind WHEN 'addresses' THEN 'address' WHEN 'alias_domains' THEN 'alias domain' " \
+    "WHEN 'group_members' THEN 'member' WHEN 'domain_admins' THEN 'administrator' "               \
+    "ELSE left(kind, -1) END AS what"
+
 /* Rows of sql_print_changes_text: what this transaction has changed. */
 extern const char sql_print_changes_text[];
 void sql_print_changes(const struct ctl *ctl, const PGresult *result, bool dry_run);
