@@ -47,6 +47,7 @@ LIB      := $(BUILD)/libdictd.a
 UNIT_SRC    := $(wildcard tests/unit/test_*.c)
 UNIT_BIN    := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 UNIT_SHARED := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
+UNIT_LIB    := $(if $(UNIT_SHARED),$(BUILD)/libunit.a)
 REPLAY_SRC  := $(wildcard tests/replay/*.c)
 REPLAY_BIN  := $(if $(REPLAY_SRC),$(BUILD)/tests/replay/replay)
 FUZZ_SRC    := $(wildcard tests/fuzz/fuzz_*.c)
@@ -82,10 +83,15 @@ $(BUILD)/gen/sql_migrations.o: $(BUILD)/gen/sql_migrations.c dictd/dictctl/sql/s
 
 # --- tests ---
 
-$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_SHARED:%.c=$(BUILD)/obj/%.o) $(LIB)
+# What several unit tests need: each has of it what it names.
+$(BUILD)/libunit.a: $(UNIT_SHARED:%.c=$(BUILD)/obj/%.o)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_LIB) $(LIB)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK  $@")
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(UNIT_SHARED:%.c=$(BUILD)/obj/%.o) $(LIB) $(LIBS) -lcunit
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(UNIT_LIB) $(LIB) $(LIBS) -lcunit
 
 $(BUILD)/tests/replay/replay: $(REPLAY_SRC:%.c=$(BUILD)/obj/%.o) $(LIB)
 	@mkdir -p $(@D)
