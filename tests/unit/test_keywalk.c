@@ -2,88 +2,23 @@
  * list of Postfix's mail_addr_find(3) with internal input and external form first. */
 #include "dictd/lookup/keywalk.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
-#include "dictd/base/mem.h"
-#include "dictd/lookup/address.h"
-#include "dictd/lookup/fold.h"
+#include "tests/unit/keywalk_text.h"
 #include "tests/unit/unit.h"
 
-/* One key and its candidates, each with the letter of its step in front, `|` between:
- * F full, N noext, L localpart_if_local, A at_domain. */
 struct row {
     const char *key;
-    const char *want;
+    const char *want; /* as keywalk_text.h has it */
 };
-
-struct setting {
-    const char *delimiters;
-    bool owner_request_special;
-    unsigned steps;
-    bool idn;
-};
-
-static const struct setting usual = {"+", true, KEYWALK_ALL, false};
-
-#define BUCH_U                                                                                 \
-    "b\xc3\xbc"                                                                                \
-    "cher.example"
-#define BUCH_A "xn--bcher-kva.example"
-#define MUEL_U "m\xc3\xbcller.example"
-#define MUEL_A "xn--mller-kva.example"
-
-/* tahoe.example.net, as its main.cf has it. */
-static struct local_domains *tahoe(void)
-{
-    struct local_domains *local = local_domains_new();
-    struct sockaddr_in v4 = {.sin_family = AF_INET};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-    static const char *const list[] = {"tahoe.example.net", "localhost", BUCH_U, MUEL_A};
-
-    local_domains_add_origin(local, slice_str("example.net"));
-    for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
-        local_domains_add(local, slice_str(list[i]));
-    inet_pton(AF_INET, "192.0.2.1", &v4.sin_addr);
-    local_domains_add_address(local, (const struct sockaddr *)&v4);
-    inet_pton(AF_INET6, "2001:db8::1", &v6.sin6_addr);
-    local_domains_add_address(local, (const struct sockaddr *)&v6);
-    return local;
-}
-
-static void walk_to_text(struct keywalk *walk, const struct keywalk_rules *rules,
-                         const struct setting *setting, struct slice key, struct buf *out)
-{
-    struct keywalk_candidate candidate;
-    size_t n = 0;
-
-    buf_clear(out);
-    keywalk_start(walk, rules, setting->steps, setting->idn, key);
-    while (keywalk_next(walk, &candidate)) {
-        CU_ASSERT(candidate.key.ptr[candidate.key.len] == '\0');
-        CU_ASSERT(strlen(candidate.key.ptr) == candidate.key.len);
-        buf_printf(out, "%s%c %s", n++ > 0 ? "|" : "",
-                   candidate.step == KEYWALK_FULL                 ? 'F'
-                   : candidate.step == KEYWALK_NOEXT              ? 'N'
-                   : candidate.step == KEYWALK_LOCALPART_IF_LOCAL ? 'L'
-                   : candidate.step == KEYWALK_AT_DOMAIN          ? 'A'
-                                                                  : '?',
-                   candidate.key.ptr);
-    }
-    CU_ASSERT(n <= KEYWALK_MAX_CANDIDATES);
-    CU_ASSERT(!keywalk_next(walk, &candidate));
-    buf_str(out);
-}
 
 static void check(const struct row *rows, const struct setting *setting)
 {
-    struct local_domains *local = tahoe();
+    struct local_domains *local = keywalk_tahoe();
     struct keywalk_rules rules = {local, setting->delimiters, setting->owner_request_special};
     struct keywalk *walk = keywalk_new();
     struct buf got = {NULL, 0, 0};
 
     for (; rows->key != NULL; rows++) {
-        walk_to_text(walk, &rules, setting, slice_str(rows->key), &got);
+        keywalk_to_text(walk, &rules, setting, slice_str(rows->key), &got);
         if (strcmp(got.data, rows->want) != 0)
             fprintf(stderr, "\nkey <%s>\n", rows->key);
         UNIT_STR(got.data, rows->want);
@@ -92,8 +27,6 @@ static void check(const struct row *rows, const struct setting *setting)
     keywalk_free(walk);
     local_domains_free(local);
 }
-
-/* ------------------------------------------------------------------ tables */
 
 static void test_order(void)
 {
@@ -130,7 +63,7 @@ static void test_order(void)
         {NULL, NULL},
     };
 
-    check(rows, &usual);
+    check(rows, &keywalk_usual);
 }
 
 static void test_bare(void)
@@ -153,7 +86,7 @@ static void test_bare(void)
         {NULL, NULL},
     };
 
-    check(rows, &usual);
+    check(rows, &keywalk_usual);
 }
 
 static void test_extensions(void)
@@ -239,7 +172,7 @@ static void test_extensions(void)
         {NULL, NULL},
     };
 
-    check(plus, &usual);
+    check(plus, &keywalk_usual);
     check(none, &(struct setting){"", true, KEYWALK_ALL, false});
     check(set, &(struct setting){"+-", true, KEYWALK_ALL, false});
     check(set, &(struct setting){"-+", true, KEYWALK_ALL, false});
@@ -307,7 +240,7 @@ static void test_forms(void)
         {NULL, NULL},
     };
 
-    check(rows, &usual);
+    check(rows, &keywalk_usual);
 }
 
 /* A table's keys as postmap(1) asks for them: the key as it stands there comes first. */
@@ -345,7 +278,7 @@ static void test_literal_keys(void)
         {NULL, NULL},
     };
 
-    check(rows, &usual);
+    check(rows, &keywalk_usual);
     check(not_full, &(struct setting){"+", true, KEYWALK_ALL & ~KEYWALK_FULL, false});
 }
 
@@ -385,7 +318,7 @@ static void test_edges(void)
         {NULL, NULL},
     };
 
-    check(rows, &usual);
+    check(rows, &keywalk_usual);
 }
 
 static void test_literals(void)
@@ -411,7 +344,7 @@ static void test_literals(void)
         {NULL, NULL},
     };
 
-    check(rows, &usual);
+    check(rows, &keywalk_usual);
 }
 
 static void test_steps(void)
@@ -480,19 +413,19 @@ static void test_utf8(void)
         {"a@xn--bcher-kva.example", "F a@xn--bcher-kva.example|A @xn--bcher-kva.example"},
         {NULL, NULL},
     };
-    struct local_domains *local = tahoe();
+    struct local_domains *local = keywalk_tahoe();
     struct keywalk_rules rules = {local, "+", true};
     struct keywalk *walk = keywalk_new();
     struct buf got = {NULL, 0, 0};
 
-    check(rows, &usual);
-    walk_to_text(walk, &rules, &usual, slice_of("gre\0gory@example.net", 20), &got);
+    check(rows, &keywalk_usual);
+    keywalk_to_text(walk, &rules, &keywalk_usual, slice_of("gre\0gory@example.net", 20), &got);
     UNIT_STR(got.data, "");
-    walk_to_text(walk, &rules, &usual, slice_of("gregory@example.net\0", 20), &got);
+    keywalk_to_text(walk, &rules, &keywalk_usual, slice_of("gregory@example.net\0", 20), &got);
     UNIT_STR(got.data, "");
-    walk_to_text(walk, &rules, &usual, slice_of("\0", 1), &got);
+    keywalk_to_text(walk, &rules, &keywalk_usual, slice_of("\0", 1), &got);
     UNIT_STR(got.data, "");
-    walk_to_text(walk, &rules, &usual, slice_of(NULL, 0), &got);
+    keywalk_to_text(walk, &rules, &keywalk_usual, slice_of(NULL, 0), &got);
     UNIT_STR(got.data, "");
     buf_fini(&got);
     keywalk_free(walk);
@@ -549,180 +482,6 @@ static void test_idn(void)
     check(only_at, &(struct setting){"+", true, KEYWALK_AT_DOMAIN, true});
 }
 
-/* -------------------------------------------------------------- properties */
-
-/* text with the candidate "F key" taken out and put in front. */
-static void literal_first(struct buf *out, const char *text, struct slice key)
-{
-    unsigned found = 0;
-
-    buf_clear(out);
-    buf_add_str(out, "F ");
-    buf_add_slice(out, key);
-    while (*text != '\0') {
-        size_t len = strcspn(text, "|");
-
-        if (len == key.len + 2 && memcmp(text, out->data, len) == 0) {
-            found++;
-        } else {
-            buf_add_char(out, '|');
-            buf_add(out, text, len);
-        }
-        text += text[len] == '|' ? len + 1 : len;
-    }
-    CU_ASSERT(found == 1);
-    buf_str(out);
-}
-
-/* Both requests that Postfix sends for an address give the same walk, but for the key as it
- * came: that is always the first. */
-static void test_both_requests(void)
-{
-    static const char *const pieces[] = {"gregory",
-                                         "+",
-                                         "-",
-                                         "@",
-                                         "@example.net",
-                                         "@[192.0.2.1]",
-                                         "\"",
-                                         "\\",
-                                         " ",
-                                         ":",
-                                         "@a,@b:",
-                                         "owner-",
-                                         "-request",
-                                         ".",
-                                         "..",
-                                         "\r",
-                                         "J\xc3\x96",
-                                         ("@" BUCH_U),
-                                         ("@" BUCH_A),
-                                         "<",
-                                         "postmaster",
-                                         "@example.org.",
-                                         "\xc3\x9f",
-                                         "\xef\xac\x81"};
-    enum { N_PIECES = sizeof(pieces) / sizeof(pieces[0]) };
-    struct local_domains *local = tahoe();
-    struct keywalk_rules rules = {local, "+-", true};
-    struct keywalk *walk = keywalk_new();
-    struct buf key = {NULL, 0, 0}, folded = {NULL, 0, 0}, external = {NULL, 0, 0};
-    struct buf unquoted = {NULL, 0, 0}, scratch = {NULL, 0, 0};
-    struct buf one = {NULL, 0, 0}, two = {NULL, 0, 0}, want = {NULL, 0, 0};
-    struct setting setting = {"+-", true, KEYWALK_ALL, false};
-    unsigned long state = 2;
-    unsigned compared = 0;
-
-    for (unsigned round = 0; round < 30000; round++) {
-        unsigned count = 1 + round % 6;
-
-        buf_clear(&key);
-        for (unsigned i = 0; i < count; i++) {
-            state = (state * 1103515245 + 12345) & 0x7fffffff;
-            buf_add_str(&key, pieces[(state >> 12) % N_PIECES]);
-        }
-        setting.idn = round % 2 == 1;
-        setting.steps = round % 3 > 0 ? KEYWALK_ALL : round / 3 % (KEYWALK_ALL + 1);
-        CU_ASSERT_FATAL(fold_case(&folded, buf_slice(&key)));
-        buf_clear(&unquoted);
-        if (address_from_external(&unquoted, &scratch, buf_slice(&folded)) &&
-            !slice_eq(buf_slice(&unquoted), buf_slice(&folded)))
-            continue; /* looks quoted: only the first request can be understood */
-        buf_clear(&external);
-        address_quote(&external, buf_slice(&key));
-        walk_to_text(walk, &rules, &setting, buf_slice(&external), &one);
-        walk_to_text(walk, &rules, &setting, buf_slice(&key), &two);
-        if ((setting.steps & KEYWALK_FULL) != 0) {
-            literal_first(&want, one.data, buf_slice(&folded));
-            UNIT_STR(two.data, want.data);
-        } else {
-            UNIT_STR(two.data, one.data);
-        }
-        compared++;
-    }
-    CU_ASSERT(compared > 25000);
-    buf_fini(&key);
-    buf_fini(&folded);
-    buf_fini(&external);
-    buf_fini(&unquoted);
-    buf_fini(&scratch);
-    buf_fini(&one);
-    buf_fini(&two);
-    buf_fini(&want);
-    keywalk_free(walk);
-    local_domains_free(local);
-}
-
-/* Candidates stay where they are until the next start; all differ; long keys come out whole. */
-static void test_candidates_stay(void)
-{
-    enum { LONG = 10256 };
-    struct local_domains *local = tahoe();
-    struct keywalk_rules rules = {local, "+", true};
-    struct keywalk *walk = keywalk_new();
-    struct keywalk_candidate all[KEYWALK_MAX_CANDIDATES + 1];
-    char *copies[KEYWALK_MAX_CANDIDATES];
-    struct buf key = {NULL, 0, 0};
-    size_t n = 0;
-
-    buf_add_str(&key, "\"");
-    while (key.len < LONG / 2)
-        buf_add_str(&key, " \\\"");
-    buf_add_str(&key, "+");
-    while (key.len < LONG - strlen("\"@" BUCH_U))
-        buf_add_str(&key, "x");
-    buf_add_str(&key, "\"@" BUCH_U);
-    CU_ASSERT(key.len == LONG);
-    keywalk_start(walk, &rules, KEYWALK_ALL, true, buf_slice(&key));
-    while (n <= KEYWALK_MAX_CANDIDATES && keywalk_next(walk, &all[n])) {
-        if (n < KEYWALK_MAX_CANDIDATES)
-            copies[n] = mem_strndup(all[n].key.ptr, all[n].key.len);
-        n++;
-    }
-    CU_ASSERT_FATAL(n == KEYWALK_MAX_CANDIDATES);
-    CU_ASSERT(slice_eq(all[0].key, buf_slice(&key)));
-    for (size_t i = 0; i < n; i++) {
-        CU_ASSERT(slice_eq_str(all[i].key, copies[i]));
-        CU_ASSERT(all[i].key.ptr[all[i].key.len] == '\0');
-        CU_ASSERT(fold_is_utf8(all[i].key));
-        for (size_t j = 0; j < i; j++)
-            CU_ASSERT(!slice_eq(all[i].key, all[j].key));
-        free(copies[i]);
-    }
-    buf_fini(&key);
-    keywalk_free(walk);
-    local_domains_free(local);
-}
-
-/* What one walk found out does not leak into the next. */
-static void test_reuse(void)
-{
-    struct local_domains *local = tahoe();
-    struct keywalk_rules rules = {local, "+", true};
-    struct keywalk_rules nothing = {NULL, "", false};
-    struct setting idn = {"+", true, KEYWALK_ALL, true};
-    struct keywalk *walk = keywalk_new();
-    struct keywalk_candidate candidate;
-    struct buf got = {NULL, 0, 0};
-
-    CU_ASSERT(!keywalk_next(walk, &candidate)); /* never started */
-    walk_to_text(walk, &rules, &idn, slice_str("a+b@" BUCH_U), &got);
-    walk_to_text(walk, &rules, &usual, slice_str("c@example.org"), &got);
-    UNIT_STR(got.data, "F c@example.org|A @example.org");
-    walk_to_text(walk, &nothing, &usual, slice_str("a+b@example.net"), &got);
-    UNIT_STR(got.data, "F a+b@example.net|A @example.net");
-    keywalk_start(walk, &rules, KEYWALK_ALL, false, slice_str("gregory@example.net"));
-    CU_ASSERT(keywalk_next(walk, &candidate)); /* given up after the first */
-    walk_to_text(walk, &rules, &usual, slice_str("gregory@example.net"), &got);
-    UNIT_STR(got.data, "F gregory@example.net|L gregory|A @example.net");
-    walk_to_text(walk, &rules, &usual, slice_str("\xff"), &got);
-    UNIT_STR(got.data, "");
-    buf_fini(&got);
-    keywalk_free(walk);
-    local_domains_free(local);
-    keywalk_free(NULL);
-}
-
 int main(void)
 {
     return unit_run("keywalk", (struct unit_test[]){{"order of the steps", test_order},
@@ -735,8 +494,5 @@ int main(void)
                                                     {"each step alone", test_steps},
                                                     {"UTF-8", test_utf8},
                                                     {"domains' other form", test_idn},
-                                                    {"both requests", test_both_requests},
-                                                    {"candidates stay", test_candidates_stay},
-                                                    {"reuse", test_reuse},
                                                     {NULL, NULL}});
 }
