@@ -48,7 +48,10 @@ UNIT_SRC    := $(wildcard tests/unit/test_*.c)
 UNIT_BIN    := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 UNIT_SHARED := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
 UNIT_LIB    := $(if $(UNIT_SHARED),$(BUILD)/libunit.a)
-REPLAY_SRC  := $(wildcard tests/replay/*.c)
+FAKE_SRC    := $(wildcard tests/fake/*.c)
+FAKED_BIN   := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%, \
+                 $(shell grep -l '"tests/fake/' $(UNIT_SRC)))
+REPLAY_SRC  := $(wildcard tests/replay/*.c) tests/fake/fake_loop.c
 REPLAY_BIN  := $(if $(REPLAY_SRC),$(BUILD)/tests/replay/replay)
 FUZZ_SRC    := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN    := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
@@ -88,10 +91,14 @@ $(BUILD)/libunit.a: $(UNIT_SHARED:%.c=$(BUILD)/obj/%.o)
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
+# Linked as objects, so that they stand in the place of what the library has of the same names.
+$(FAKED_BIN): FAKES := $(FAKE_SRC:%.c=$(BUILD)/obj/%.o)
+$(FAKED_BIN): $(FAKE_SRC:%.c=$(BUILD)/obj/%.o)
+
 $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(UNIT_LIB) $(LIB)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK  $@")
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(UNIT_LIB) $(LIB) $(LIBS) -lcunit
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $< $(FAKES) $(UNIT_LIB) $(LIB) $(LIBS) -lcunit
 
 $(BUILD)/tests/replay/replay: $(REPLAY_SRC:%.c=$(BUILD)/obj/%.o) $(LIB)
 	@mkdir -p $(@D)
@@ -155,4 +162,4 @@ include packaging/install.mk
 .SECONDARY:
 
 -include $(LIB_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(CTL_OBJ:.o=.d) \
-         $(patsubst %.c,$(BUILD)/obj/%.d,$(UNIT_SRC) $(UNIT_SHARED) $(REPLAY_SRC))
+         $(patsubst %.c,$(BUILD)/obj/%.d,$(UNIT_SRC) $(UNIT_SHARED) $(FAKE_SRC) $(REPLAY_SRC))

@@ -45,7 +45,7 @@
 #include "dictd/protocol/socketmap.h"
 #include "dictd/protocol/tcp_table.h"
 #include "dictd/server/session.h"
-#include "tests/replay/fake_loop.h"
+#include "tests/fake/fake_loop.h"
 #include "tests/replay/fake_seed.h"
 #include "tests/replay/fake_source.h"
 #include "tests/replay/random.h"

@@ -9,7 +9,7 @@
 #include "dictd/base/hash.h"
 #include "dictd/base/mem.h"
 #include "dictd/lookup/flush.h"
-#include "tests/replay/fake_loop.h"
+#include "tests/fake/fake_loop.h"
 #include "tests/replay/fake_seed.h"
 #include "tests/replay/fake_source.h"
 

@@ -1,9 +1,11 @@
 /* Tests of sources/aliases: the grammar, and who owns what. */
+#include <sys/stat.h>
 #include <time.h>
 
 #include "dictd/lookup/local_domains.h"
 #include "sources/aliases/aliases.h"
-#include "tests/unit/fake_files.h"
+#include "tests/fake/fake_files.h"
+#include "tests/unit/unit.h"
 
 struct alias_case {
     const char *text;
@@ -210,7 +212,7 @@ static void check_includes(const char *text, const char *want, size_t notes)
     fake_path("");
     for (const char *c = text; *c != '\0'; c++) {
         if (*c == '%')
-            buf_add_str(&file, fake_dir);
+            buf_add_str(&file, fake_folder());
         else
             buf_add_char(&file, *c);
     }
@@ -234,7 +236,7 @@ static void write_include(const char *name, const char *text)
     fake_path("");
     for (const char *c = text; *c != '\0'; c++) {
         if (*c == '%')
-            buf_add_str(&file, fake_dir);
+            buf_add_str(&file, fake_folder());
         else
             buf_add_char(&file, *c);
     }
@@ -453,13 +455,13 @@ static void test_names_as_postalias(void)
         snprintf(command, sizeof command,
                  "cd %s && postalias -c . hash:aliases 2>/dev/null; "
                  "postalias -c . -q \"$(cat query)\" hash:aliases >/dev/null 2>&1",
-                 fake_dir);
+                 fake_folder());
         if (system(command) != 0)
             fprintf(stderr, "\npostalias does not know \"%.*s\"\n", (int)key.len, key.ptr);
         CU_ASSERT_EQUAL(system(command), 0);
     }
     snprintf(command, sizeof command,
-             "postalias -c %s -s hash:%s 2>/dev/null | grep -v '^@\\|^YP_'", fake_dir,
+             "postalias -c %s -s hash:%s 2>/dev/null | grep -v '^@\\|^YP_'", fake_folder(),
              fake_path("aliases"));
     pipe = popen(command, "r");
     CU_ASSERT_PTR_NOT_NULL_FATAL(pipe);

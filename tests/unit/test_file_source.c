@@ -1,14 +1,18 @@
 /* Tests of sources/file/file_source and file_watch: what happens when files change, with the
  * clock in the test's hand. texthash is the type of file, and aliases where it takes several.
  */
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "dictd/lookup/local_domains.h"
 #include "sources/aliases/aliases.h"
 #include "sources/file/file_source.h"
 #include "sources/file/file_watch.h"
 #include "sources/texthash/texthash.h"
-#include "tests/unit/fake_files.h"
+#include "tests/fake/fake_files.h"
+#include "tests/unit/unit.h"
 
 enum { SETTLE_MS = 2 * FILE_POLL_MS + 100 };
 
@@ -445,8 +449,7 @@ static void test_close_while_reading(void)
     fake_write("map", "a: two@example.net, b\n");
     fake_advance(&f.fake, FILE_POLL_MS); /* seen */
     for (int i = 0; i < 10; i++) {       /* at rest: the poll's job ends, the reading waits */
-        f.fake.env.loop->now_ms += 50;
-        fake_turn(f.fake.env.loop);
+        fake_loop_advance(f.fake.env.loop, 50);
     }
     fake_run_first(f.fake.env.files);
     {
@@ -478,8 +481,7 @@ static void test_answers_outlive_the_swap(void)
     fake_advance(&f.fake, FILE_POLL_MS + FILE_POLL_MS - 50);
     UNIT_STR(fake_ask(f.source, "a"), "one");
     f.source->type->peek(f.source, slice_str("a"), &answer);
-    f.fake.env.loop->now_ms += 50;
-    fake_turn(f.fake.env.loop);
+    fake_loop_advance(f.fake.env.loop, 50);
     fake_run_jobs(f.fake.env.files); /* swapped in this turn */
     UNIT_STR(fake_ask(f.source, "a"), "two");
     CU_ASSERT(slice_eq_str(answer.text, "one"));

@@ -1,7 +1,10 @@
 /* Tests of sources/texthash: the parser. What it makes of any file is compared with Postfix's
  * own in test_texthash_oracle.c. */
+#include <sys/stat.h>
+
 #include "sources/texthash/texthash.h"
-#include "tests/unit/fake_files.h"
+#include "tests/fake/fake_files.h"
+#include "tests/unit/unit.h"
 
 struct texthash_case {
     const char *text;
@@ -139,7 +142,7 @@ static void test_load_refuses(void)
     CU_ASSERT_PTR_NULL(fake_open(&fake, &texthash_source_type, fake_path("absent"), NULL));
     CU_ASSERT_PTR_NOT_NULL(strstr(buf_str(&fake.err), "/absent: No such file"));
     fake_write("t", "");
-    CU_ASSERT_PTR_NULL(fake_open(&fake, &texthash_source_type, fake_dir, NULL));
+    CU_ASSERT_PTR_NULL(fake_open(&fake, &texthash_source_type, fake_folder(), NULL));
     CU_ASSERT_PTR_NOT_NULL(strstr(buf_str(&fake.err), "directory"));
     CU_ASSERT_PTR_NULL(fake_open(&fake, &texthash_source_type, "", NULL));
     CU_ASSERT_PTR_NOT_NULL(strstr(buf_str(&fake.err), "missing"));

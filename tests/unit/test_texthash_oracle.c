@@ -12,7 +12,8 @@
 
 #include "dictd/lookup/fold.h"
 #include "sources/texthash/texthash.h"
-#include "tests/unit/fake_files.h"
+#include "tests/fake/fake_files.h"
+#include "tests/unit/unit.h"
 
 enum { FILES = 120, LINES_MAX = 60, PIECES_MAX = 9 };
 
@@ -185,11 +186,11 @@ static size_t compare_file(const char *type, struct file_rules *rules)
     write_buf("queries", &queries);
     if (strcmp(type, "texthash") == 0)
         snprintf(command, sizeof command, "postmap -c %s -q - texthash:%s <%s 2>/dev/null",
-                 fake_dir, fake_path("map"), fake_path("queries"));
+                 fake_folder(), fake_path("map"), fake_path("queries"));
     else
         snprintf(command, sizeof command,
                  "postmap -c %s %s:%s 2>/dev/null && postmap -c %s -q - %s:%s <%s 2>/dev/null",
-                 fake_dir, type, fake_path("map"), fake_dir, type, fake_path("map"),
+                 fake_folder(), type, fake_path("map"), fake_folder(), type, fake_path("map"),
                  fake_path("queries"));
     read_command(command, &got);
     CU_ASSERT(same(&got, &want, file_seed));

@@ -1,11 +1,11 @@
 /*
- * fake_loop - dictd/loop/loop.h with a clock that a script moves.
+ * fake_loop - dictd/loop/loop.h with a clock that a test moves.
  *
  * Linked in the place of loop.c. Descriptors and signals do nothing; timers run
  * from fake_loop_advance alone, in the order of their times.
  */
-#ifndef TESTS_REPLAY_FAKE_LOOP_H
-#define TESTS_REPLAY_FAKE_LOOP_H
+#ifndef TESTS_FAKE_FAKE_LOOP_H
+#define TESTS_FAKE_FAKE_LOOP_H
 
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
 /* See fake_loop.h. */
-#include "tests/replay/fake_loop.h"
+#include "tests/fake/fake_loop.h"
 
 #include <stdlib.h>
 #include <sys/queue.h>
