@@ -1,6 +1,6 @@
 /* Tests of sources/file/file_source and file_watch: what happens when files change, with the
- * clock in the test's hand. texthash is the type of file, and aliases where it takes several.
- */
+ * clock in the test's hand. texthash is the type of file, and aliases where that matters. A
+ * source of several files: test_file_includes.c. */
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -12,69 +12,30 @@
 #include "sources/file/file_watch.h"
 #include "sources/texthash/texthash.h"
 #include "tests/fake/fake_files.h"
+#include "tests/unit/file_fixture.h"
 #include "tests/unit/unit.h"
-
-enum { SETTLE_MS = 2 * FILE_POLL_MS + 100 };
-
-struct fixture {
-    struct fake fake;
-    struct source *source;
-};
-
-static void start(struct fixture *f, const struct source_type *type, const char *text)
-{
-    fake_init(&f->fake);
-    fake_write("map", text);
-    f->source = fake_open(&f->fake, type, fake_path("map"), NULL);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(f->source);
-    fake_log_clear(f->fake.env.log);
-}
-
-static void stop(struct fixture *f)
-{
-    f->source->type->close(f->source);
-    fake_fini(&f->fake);
-}
-
-static unsigned warnings(const struct fixture *f)
-{
-    return f->fake.env.log->lines[LOG_LEVEL_WARN];
-}
-
-static unsigned infos(const struct fixture *f)
-{
-    return f->fake.env.log->lines[LOG_LEVEL_INFO];
-}
-
-static struct source_status status(const struct fixture *f)
-{
-    struct source_status out;
-
-    f->source->type->status(f->source, &out);
-    return out;
-}
 
 static void test_unchanged(void)
 {
-    struct fixture f;
+    struct file_fixture f;
 
-    start(&f, &texthash_source_type, "a one\n");
+    file_fixture_start(&f, &texthash_source_type, "a one\n");
     fake_advance(&f.fake, 60000);
     UNIT_STR(fake_ask(f.source, "a"), "one");
     UNIT_STR(fake_ask(f.source, "b"), "-");
     CU_ASSERT_EQUAL(f.fake.env.log->len, 0);
-    CU_ASSERT(status(&f).up);
-    CU_ASSERT_EQUAL(status(&f).entries, 1);
-    UNIT_STR(status(&f).last_error, "");
+    CU_ASSERT(file_fixture_status(&f).up);
+    CU_ASSERT_EQUAL(file_fixture_status(&f).entries, 1);
+    UNIT_STR(file_fixture_status(&f).last_error, "");
     CU_ASSERT(f.fake.env.files->submitted >= 110 && f.fake.env.files->submitted <= 120);
-    stop(&f);
+    file_fixture_stop(&f);
 }
 
 static void test_change(void)
 {
-    struct fixture f;
+    struct file_fixture f;
 
-    start(&f, &texthash_source_type, "a one\n");
+    file_fixture_start(&f, &texthash_source_type, "a one\n");
     fake_write("map", "a two\nb three\n");
     UNIT_STR(fake_ask(f.source, "a"), "one");
     fake_advance(&f.fake, FILE_POLL_MS);
@@ -82,34 +43,34 @@ static void test_change(void)
     fake_advance(&f.fake, SETTLE_MS);
     UNIT_STR(fake_ask(f.source, "a"), "two");
     UNIT_STR(fake_ask(f.source, "b"), "three");
-    CU_ASSERT_EQUAL(infos(&f), 1);
-    CU_ASSERT_EQUAL(warnings(&f), 0);
+    CU_ASSERT_EQUAL(file_fixture_infos(&f), 1);
+    CU_ASSERT_EQUAL(file_fixture_warnings(&f), 0);
     CU_ASSERT(fake_log_has(f.fake.env.log, "/map: changed, the new contents are in force, 2 "
                                            "entries"));
     fake_advance(&f.fake, 20000);
-    CU_ASSERT_EQUAL(infos(&f), 1);
-    stop(&f);
+    CU_ASSERT_EQUAL(file_fixture_infos(&f), 1);
+    file_fixture_stop(&f);
 }
 
 static void test_rename_over(void)
 {
-    struct fixture f;
+    struct file_fixture f;
 
-    start(&f, &texthash_source_type, "a one\n");
+    file_fixture_start(&f, &texthash_source_type, "a one\n");
     fake_write("new", "a two\n");
     fake_rename("new", "map");
     fake_advance(&f.fake, SETTLE_MS);
     UNIT_STR(fake_ask(f.source, "a"), "two");
-    stop(&f);
+    file_fixture_stop(&f);
 }
 
 /* Somebody who writes a line every 400 ms is not done before he pauses. */
 static void test_slow_writer(void)
 {
-    struct fixture f;
+    struct file_fixture f;
     char text[256] = "a two\n";
 
-    start(&f, &texthash_source_type, "a one\nb one\n");
+    file_fixture_start(&f, &texthash_source_type, "a one\nb one\n");
     for (int i = 0; i < 10; i++) {
         fake_write("map", text);
         fake_advance(&f.fake, 400);
@@ -122,16 +83,16 @@ static void test_slow_writer(void)
     fake_advance(&f.fake, SETTLE_MS);
     UNIT_STR(fake_ask(f.source, "a"), "two");
     UNIT_STR(fake_ask(f.source, "b"), "two");
-    CU_ASSERT_EQUAL(infos(&f), 1);
-    stop(&f);
+    CU_ASSERT_EQUAL(file_fixture_infos(&f), 1);
+    file_fixture_stop(&f);
 }
 
 /* An editor truncates, thinks for two seconds, and writes. */
 static void test_truncated_meanwhile(void)
 {
-    struct fixture f;
+    struct file_fixture f;
 
-    start(&f, &texthash_source_type, "a one\n");
+    file_fixture_start(&f, &texthash_source_type, "a one\n");
     fake_write("map", "");
     fake_advance(&f.fake, 2000);
     UNIT_STR(fake_ask(f.source, "a"), "one");
@@ -141,51 +102,51 @@ static void test_truncated_meanwhile(void)
     fake_write("map", "a two\nb three\n");
     fake_advance(&f.fake, SETTLE_MS);
     UNIT_STR(fake_ask(f.source, "a"), "two");
-    CU_ASSERT_EQUAL(warnings(&f), 0);
-    CU_ASSERT_EQUAL(infos(&f), 1);
-    stop(&f);
+    CU_ASSERT_EQUAL(file_fixture_warnings(&f), 0);
+    CU_ASSERT_EQUAL(file_fixture_infos(&f), 1);
+    file_fixture_stop(&f);
 }
 
 static void test_meant_to_be_empty(void)
 {
-    struct fixture f;
+    struct file_fixture f;
 
-    start(&f, &texthash_source_type, "a one\n");
+    file_fixture_start(&f, &texthash_source_type, "a one\n");
     fake_write("map", "");
     fake_advance(&f.fake, 2900);
     UNIT_STR(fake_ask(f.source, "a"), "one");
     fake_advance(&f.fake, FILE_QUIET_MS);
     UNIT_STR(fake_ask(f.source, "a"), "-");
-    CU_ASSERT_EQUAL(status(&f).entries, 0);
+    CU_ASSERT_EQUAL(file_fixture_status(&f).entries, 0);
     fake_write("map", "a two"); /* no newline, but it had none before either */
     fake_advance(&f.fake, SETTLE_MS);
     UNIT_STR(fake_ask(f.source, "a"), "two");
-    stop(&f);
+    file_fixture_stop(&f);
 }
 
 static void test_broken_edit(void)
 {
-    struct fixture f;
+    struct file_fixture f;
     char *text;
 
-    start(&f, &texthash_source_type, "a one\nb two\n");
+    file_fixture_start(&f, &texthash_source_type, "a one\nb two\n");
     fake_write("map", "  a nothing before this\nb three\n");
     fake_advance(&f.fake, SETTLE_MS);
     UNIT_STR(fake_ask(f.source, "a"), "one");
     UNIT_STR(fake_ask(f.source, "b"), "two");
-    CU_ASSERT_EQUAL(warnings(&f), 1);
-    CU_ASSERT_EQUAL(infos(&f), 0);
+    CU_ASSERT_EQUAL(file_fixture_warnings(&f), 1);
+    CU_ASSERT_EQUAL(file_fixture_infos(&f), 0);
     text = f.fake.env.log->text;
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "/map:1: the line begins with white space"));
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "the old contents stay in force, 2 entries"));
-    CU_ASSERT(status(&f).up);
-    CU_ASSERT_PTR_NOT_NULL(strstr(status(&f).last_error, "/map:1: "));
+    CU_ASSERT(file_fixture_status(&f).up);
+    CU_ASSERT_PTR_NOT_NULL(strstr(file_fixture_status(&f).last_error, "/map:1: "));
     fake_advance(&f.fake, 60000);
-    CU_ASSERT_EQUAL(warnings(&f), 1); /* once */
+    CU_ASSERT_EQUAL(file_fixture_warnings(&f), 1); /* once */
 
     fake_write_bytes("map", "a one\nb \0\n", 10); /* broken in another way: told again */
     fake_advance(&f.fake, SETTLE_MS);
-    CU_ASSERT_EQUAL(warnings(&f), 2);
+    CU_ASSERT_EQUAL(file_fixture_warnings(&f), 2);
     CU_ASSERT(fake_log_has(f.fake.env.log, "/map:2: the line holds a NUL byte"));
     UNIT_STR(fake_ask(f.source, "b"), "two");
 
@@ -195,66 +156,66 @@ static void test_broken_edit(void)
     UNIT_STR(fake_ask(f.source, "b"), "-");
     CU_ASSERT(fake_log_has(f.fake.env.log, "/map: good again, the new contents are in force, 1 "
                                            "entries"));
-    CU_ASSERT_EQUAL(warnings(&f), 2);
-    UNIT_STR(status(&f).last_error, "");
-    stop(&f);
+    CU_ASSERT_EQUAL(file_fixture_warnings(&f), 2);
+    UNIT_STR(file_fixture_status(&f).last_error, "");
+    file_fixture_stop(&f);
 }
 
 /* The old contents come back: nothing is new, but it is good again. */
 static void test_broken_and_undone(void)
 {
-    struct fixture f;
+    struct file_fixture f;
 
-    start(&f, &texthash_source_type, "a one\n");
+    file_fixture_start(&f, &texthash_source_type, "a one\n");
     fake_rename("map", "kept");
     fake_write("map", "nothing\n");
     fake_advance(&f.fake, SETTLE_MS);
-    CU_ASSERT_EQUAL(warnings(&f), 1);
+    CU_ASSERT_EQUAL(file_fixture_warnings(&f), 1);
     CU_ASSERT(fake_log_has(f.fake.env.log, "/map:1: expected a key, white space and a value"));
     UNIT_STR(fake_ask(f.source, "a"), "one");
     fake_rename("kept", "map");
     fake_advance(&f.fake, SETTLE_MS);
-    CU_ASSERT_EQUAL(infos(&f), 1);
-    UNIT_STR(status(&f).last_error, "");
-    stop(&f);
+    CU_ASSERT_EQUAL(file_fixture_infos(&f), 1);
+    UNIT_STR(file_fixture_status(&f).last_error, "");
+    file_fixture_stop(&f);
 }
 
 static void test_gone(void)
 {
-    struct fixture f;
+    struct file_fixture f;
 
-    start(&f, &texthash_source_type, "a one\n");
+    file_fixture_start(&f, &texthash_source_type, "a one\n");
     fake_rename("map", "kept");
     fake_advance(&f.fake, FILE_POLL_MS); /* a gap this short is not worth a line */
     fake_rename("kept", "map");
     fake_advance(&f.fake, 5000);
-    CU_ASSERT_EQUAL(warnings(&f), 0);
+    CU_ASSERT_EQUAL(file_fixture_warnings(&f), 0);
 
     fake_unlink("map");
     fake_advance(&f.fake, 60000);
     UNIT_STR(fake_ask(f.source, "a"), "one");
-    CU_ASSERT_EQUAL(warnings(&f), 1);
+    CU_ASSERT_EQUAL(file_fixture_warnings(&f), 1);
     CU_ASSERT(fake_log_has(f.fake.env.log, "/map: No such file or directory: the old contents "
                                            "stay in force, 1 entries"));
     CU_ASSERT_EQUAL(mkdir(fake_path("map"), 0700), 0);
     fake_advance(&f.fake, SETTLE_MS);
-    CU_ASSERT_EQUAL(warnings(&f), 2);
-    CU_ASSERT(status(&f).up);
+    CU_ASSERT_EQUAL(file_fixture_warnings(&f), 2);
+    CU_ASSERT(file_fixture_status(&f).up);
     rmdir(fake_path("map"));
     fake_write("map", "a back\n");
     fake_advance(&f.fake, SETTLE_MS);
     UNIT_STR(fake_ask(f.source, "a"), "back");
-    stop(&f);
+    file_fixture_stop(&f);
 }
 
 /* No descriptors to open it with: nothing that stat shows, so it is tried again by itself. */
 static void test_retry(void)
 {
-    struct fixture f;
+    struct file_fixture f;
     struct rlimit limit, low;
     int fds[64], n = 0;
 
-    start(&f, &texthash_source_type, "a one\n");
+    file_fixture_start(&f, &texthash_source_type, "a one\n");
     fake_write("map", "a two\n");
     fake_advance(&f.fake, FILE_POLL_MS + 50);
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -265,7 +226,7 @@ static void test_retry(void)
     while (n < 64 && (fds[n] = open("/dev/null", O_RDONLY)) >= 0)
         n++;
     fake_advance(&f.fake, 20000);
-    CU_ASSERT_EQUAL(warnings(&f), 1);
+    CU_ASSERT_EQUAL(file_fixture_warnings(&f), 1);
     CU_ASSERT(fake_log_has(f.fake.env.log, "Too many open files"));
     UNIT_STR(fake_ask(f.source, "a"), "one");
     while (n > 0)
@@ -273,42 +234,42 @@ static void test_retry(void)
     setrlimit(RLIMIT_NOFILE, &limit);
     fake_advance(&f.fake, FILE_RETRY_MS + SETTLE_MS);
     UNIT_STR(fake_ask(f.source, "a"), "two");
-    stop(&f);
+    file_fixture_stop(&f);
 }
 
-/* Lines that Postfix would leave out are a broken edit: a key that was found must not be lost to a
- * slip of the pen. */
+/* Lines that Postfix would leave out are a broken edit: a key that was found must not be lost
+ * to a slip of the pen. */
 static void test_skipped_lines(void)
 {
-    struct fixture f;
+    struct file_fixture f;
 
-    start(&f, &texthash_source_type, "a one\nb two\n");
+    file_fixture_start(&f, &texthash_source_type, "a one\nb two\n");
     fake_write("map", "a three\nb\n");
     fake_advance(&f.fake, SETTLE_MS);
     UNIT_STR(fake_ask(f.source, "a"), "one");
     UNIT_STR(fake_ask(f.source, "b"), "two");
-    CU_ASSERT_EQUAL(warnings(&f), 1);
+    CU_ASSERT_EQUAL(file_fixture_warnings(&f), 1);
     CU_ASSERT(fake_log_has(f.fake.env.log, "/map:2: expected a key"));
-    stop(&f);
+    file_fixture_stop(&f);
 }
 
 /* For aliases such a line is a broken edit, unless it was there when the file was loaded. */
 static void test_skipped_lines_are_broken(void)
 {
-    struct fixture f;
+    struct file_fixture f;
 
-    start(&f, &aliases_source_type, "a: one\nempty:\nb: two\n");
+    file_fixture_start(&f, &aliases_source_type, "a: one\nempty:\nb: two\n");
     fake_write("map", "a: three\nempty:\nb:\n");
     fake_advance(&f.fake, SETTLE_MS);
     UNIT_STR(fake_ask(f.source, "a"), "one");
     UNIT_STR(fake_ask(f.source, "b"), "two");
-    CU_ASSERT_EQUAL(warnings(&f), 1);
+    CU_ASSERT_EQUAL(file_fixture_warnings(&f), 1);
     CU_ASSERT(fake_log_has(f.fake.env.log, "the old contents stay in force"));
     fake_write("map", "a: three\nempty:\n");
     fake_advance(&f.fake, SETTLE_MS);
     UNIT_STR(fake_ask(f.source, "a"), "three");
     UNIT_STR(fake_ask(f.source, "b"), "-");
-    stop(&f);
+    file_fixture_stop(&f);
 }
 
 static void count_change(void *ctx, bool patient)
@@ -380,10 +341,10 @@ static void test_young(void)
 /* A file server that does not answer: one job waits, others do not pile up, answers go on. */
 static void test_hung_file_server(void)
 {
-    struct fixture f;
+    struct file_fixture f;
     unsigned before;
 
-    start(&f, &texthash_source_type, "a one\n");
+    file_fixture_start(&f, &texthash_source_type, "a one\n");
     f.fake.env.files->hangs = true;
     fake_advance(&f.fake, FILE_POLL_MS);
     before = f.fake.env.files->submitted;
@@ -395,13 +356,13 @@ static void test_hung_file_server(void)
     f.fake.env.files->hangs = false;
     fake_advance(&f.fake, 3 * SETTLE_MS);
     UNIT_STR(fake_ask(f.source, "a"), "two");
-    stop(&f);
+    file_fixture_stop(&f);
 }
 
 /* Until a job ends, close must leave alone what the job has. Sanitizers watch. */
 static void close_in_flight(uint64_t after_ms, bool ran, bool with_rules)
 {
-    struct fixture f;
+    struct file_fixture f;
     struct local_domains *local = local_domains_new();
     struct keywalk_rules rules = {local, "+", true};
 
@@ -438,7 +399,7 @@ static void test_close_in_flight(void)
 /* The same, with the reading's own job, which asks the rules. */
 static void test_close_while_reading(void)
 {
-    struct fixture f;
+    struct file_fixture f;
     struct local_domains *local = local_domains_new();
     struct keywalk_rules rules = {local, "+", true};
 
@@ -466,17 +427,17 @@ static void test_close_while_reading(void)
     local_domains_free(local);
     fake_run_first(f.fake.env.files); /* parses, expands, asks what is local */
     fake_run_jobs(f.fake.env.files);
-    CU_ASSERT_EQUAL(infos(&f), 0);
+    CU_ASSERT_EQUAL(file_fixture_infos(&f), 0);
     fake_fini(&f.fake);
 }
 
 /* An answer that peek gave stays until the next turn, though the table is replaced. */
 static void test_answers_outlive_the_swap(void)
 {
-    struct fixture f;
+    struct file_fixture f;
     struct answer answer;
 
-    start(&f, &texthash_source_type, "a one\n");
+    file_fixture_start(&f, &texthash_source_type, "a one\n");
     fake_write("map", "a two\n");
     fake_advance(&f.fake, FILE_POLL_MS + FILE_POLL_MS - 50);
     UNIT_STR(fake_ask(f.source, "a"), "one");
@@ -485,16 +446,16 @@ static void test_answers_outlive_the_swap(void)
     fake_run_jobs(f.fake.env.files); /* swapped in this turn */
     UNIT_STR(fake_ask(f.source, "a"), "two");
     CU_ASSERT(slice_eq_str(answer.text, "one"));
-    stop(&f);
+    file_fixture_stop(&f);
 }
 
 static void test_same(void)
 {
-    struct fixture f;
+    struct file_fixture f;
     void *loaded;
     const struct source_type *type = &texthash_source_type;
 
-    start(&f, type, "a one\n");
+    file_fixture_start(&f, type, "a one\n");
     loaded = type->load(fake_path("map"), NULL, f.fake.env.log, &f.fake.err);
     CU_ASSERT(type->same(f.source, loaded));
     type->unload(loaded);
@@ -510,104 +471,7 @@ static void test_same(void)
     loaded = type->load(fake_path("other"), NULL, f.fake.env.log, &f.fake.err);
     CU_ASSERT(!type->same(f.source, loaded));
     type->unload(loaded);
-    stop(&f);
-}
-
-/* ------------------------------------------------------- several files at once */
-
-static void start_with_include(struct fixture *f, const char *list)
-{
-    char text[512];
-
-    fake_init(&f->fake);
-    if (list != NULL)
-        fake_write("list", list);
-    snprintf(text, sizeof text, "staff: :include:%s\nother: x\n", fake_path("list"));
-    fake_write("map", text);
-    f->source = fake_open(&f->fake, &aliases_source_type, fake_path("map"), NULL);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(f->source);
-}
-
-static void test_include_changes(void)
-{
-    struct fixture f;
-
-    start_with_include(&f, "gregory\n");
-    UNIT_STR(fake_ask(f.source, "staff"), "gregory");
-    fake_write("list", "gregory, root\n");
-    fake_advance(&f.fake, SETTLE_MS);
-    UNIT_STR(fake_ask(f.source, "staff"), "gregory,root");
-    fake_write("list", ""); /* half-written? */
-    fake_advance(&f.fake, 2000);
-    UNIT_STR(fake_ask(f.source, "staff"), "gregory,root");
-    fake_write("list", "root\n");
-    fake_advance(&f.fake, SETTLE_MS);
-    UNIT_STR(fake_ask(f.source, "staff"), "root");
-    CU_ASSERT_EQUAL(warnings(&f), 0);
-    stop(&f);
-}
-
-static void test_include_appears(void)
-{
-    struct fixture f;
-
-    start_with_include(&f, NULL);
-    UNIT_STR(fake_ask(f.source, "staff"), ALIASES_NO_OWNER);
-    CU_ASSERT_EQUAL(warnings(&f), 1);
-    CU_ASSERT(fake_log_has(f.fake.env.log, "/map:1: :include:"));
-    CU_ASSERT(
-        fake_log_has(f.fake.env.log, "No such file or directory; it contributes nothing"));
-    fake_write("list", "gregory\n");
-    fake_advance(&f.fake, SETTLE_MS);
-    UNIT_STR(fake_ask(f.source, "staff"), "gregory");
-    stop(&f);
-}
-
-/* It was there, and is not: that is a broken edit like any other. */
-static void test_include_gone(void)
-{
-    struct fixture f;
-
-    start_with_include(&f, "gregory\n");
-    fake_unlink("list");
-    fake_advance(&f.fake, 20000);
-    UNIT_STR(fake_ask(f.source, "staff"), "gregory");
-    CU_ASSERT_EQUAL(warnings(&f), 1);
-    CU_ASSERT(fake_log_has(f.fake.env.log, "/list: No such file or directory: the old contents "
-                                           "stay in force"));
-    fake_write("map", "staff: root\n"); /* it is not asked for any more */
-    fake_advance(&f.fake, SETTLE_MS);
-    UNIT_STR(fake_ask(f.source, "staff"), "root");
-    CU_ASSERT_EQUAL(warnings(&f), 1);
-    fake_write("list", "gregory\n"); /* not watched any more */
-    fake_advance(&f.fake, 20000);
-    CU_ASSERT_EQUAL(infos(&f), 1);
-    stop(&f);
-}
-
-/* Broken by the main file, then by the include, then mended in the order of their breaking. */
-static void test_two_files_broken(void)
-{
-    struct fixture f;
-    char text[512];
-
-    start_with_include(&f, "gregory\n");
-    fake_write("map", "no colon\n");
-    fake_advance(&f.fake, SETTLE_MS);
-    CU_ASSERT_EQUAL(warnings(&f), 1);
-    fake_unlink("list");
-    fake_advance(&f.fake, SETTLE_MS);
-    snprintf(text, sizeof text, "staff: :include:%s\n", fake_path("list"));
-    fake_write("map", text);
-    fake_advance(&f.fake, SETTLE_MS);
-    CU_ASSERT_EQUAL(warnings(&f), 2);
-    UNIT_STR(fake_ask(f.source, "staff"), "gregory");
-    UNIT_STR(fake_ask(f.source, "other"), "x");
-    fake_write("list", "root\n");
-    fake_advance(&f.fake, SETTLE_MS);
-    UNIT_STR(fake_ask(f.source, "staff"), "root");
-    UNIT_STR(fake_ask(f.source, "other"), "-");
-    stop(&f);
+    file_fixture_stop(&f);
 }
 
 int main(void)
@@ -633,10 +497,6 @@ int main(void)
                         {"close while reading", test_close_while_reading},
                         {"answers outlive the swap", test_answers_outlive_the_swap},
                         {"same", test_same},
-                        {"include changes", test_include_changes},
-                        {"include appears", test_include_appears},
-                        {"include gone", test_include_gone},
-                        {"two files broken", test_two_files_broken},
                         {0},
                     });
 }
