@@ -4,7 +4,7 @@
  *
  * A run is a list of step numbers. What a step does follows from the seed and its number alone,
  * so that a run can go without some of its steps: that is how one that goes wrong is shortened
- * (shrink.h), and then written in the words of replay.c. Its replies are those that came, the
+ * (shrink.h), and then written in the words of script.h. Its replies are those that came, the
  * wrong one too: as long as the defect is there, the script passes.
  *
  * REPLAY_SEED=N runs that seed again; REPLAY_TRACE=1 prints every step.

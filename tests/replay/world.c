@@ -1,4 +1,4 @@
-/* See world.h. Each action is written before it is done, in the words of replay.c, and each
+/* See world.h. Each action is written before it is done, in the words of script.h, and each
  * reply when it comes. */
 #include "tests/replay/world.h"
 
