@@ -32,33 +32,8 @@
 #include "dictd/lookup/template.h"
 #include "sources/ldap/ldap_batch.h"
 #include "sources/ldap/ldap_host.h"
+#include "sources/ldap/ldap_login.h"
 #include "sources/ldap/ldap_roles.h"
-
-enum ldap_bind { LDAP_BIND_NONE, LDAP_BIND_SIMPLE, LDAP_BIND_SASL };
-
-/* How a connection is made: what the workers that dial need. Counted, because a worker may
- * still be at it when the config is gone; the count is changed by one thread at a time. */
-struct ldap_login {
-    unsigned refs;
-    int version; /* LDAP_VERSION2 or LDAP_VERSION3 */
-    enum ldap_bind bind;
-    char *bind_dn, *bind_pw; /* "" when not given */
-    char *sasl_mechs, *sasl_realm, *sasl_authz_id;
-    unsigned sasl_minssf;
-    bool start_tls;
-    bool tls_require_cert;
-    char *tls_ca_cert_file, *tls_ca_cert_dir, *tls_cert, *tls_key;
-    char *tls_random_file, *tls_cipher_suite; /* "": libldap's default */
-    int dereference;
-    int debuglevel;
-    uint64_t tcp_user_timeout_ms; /* 0: the system's */
-    uint64_t timeout_ms;          /* 10 s: of each operation */
-    /* For ldap_schema.h, lists that end with NULL. Which attributes the server should know:
-     * those that answers come from, and those of query_filter. */
-    char **answers, **looked_at;
-    char **asked; /* all that the map asks for */
-    char **tells; /* those that tell the keys of a batch apart; none: no batches */
-};
 
 struct ldap_config {
     char *path;
@@ -92,9 +67,6 @@ enum { LDAP_CONNECTIONS_MAX = 64 };
 /* NULL with `FILE:LINE: ...` lines in err. path is for messages. */
 struct ldap_config *ldap_config_parse(const char *path, struct slice text, struct buf *err);
 void ldap_config_free(struct ldap_config *config);
-
-struct ldap_login *ldap_login_ref(struct ldap_login *login);
-void ldap_login_unref(struct ldap_login *login);
 
 /* Would a source made from a behave as one made from b? Path and warnings do not count. */
 bool ldap_config_equal(const struct ldap_config *a, const struct ldap_config *b);

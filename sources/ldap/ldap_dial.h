@@ -13,7 +13,7 @@
 #include <ldap.h>
 
 #include "dictd/loop/worker.h"
-#include "sources/ldap/ldap_config.h"
+#include "sources/ldap/ldap_login.h"
 
 struct ldap_dial;
 

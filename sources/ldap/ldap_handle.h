@@ -13,7 +13,7 @@
 #include <ldap.h>
 
 #include "dictd/base/buf.h"
-#include "sources/ldap/ldap_config.h"
+#include "sources/ldap/ldap_login.h"
 
 /*
  * NULL with a reason in why: one line without password or server's words. With a

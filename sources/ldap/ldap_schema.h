@@ -25,7 +25,7 @@
 #include <ldap.h>
 
 #include "dictd/base/buf.h"
-#include "sources/ldap/ldap_config.h"
+#include "sources/ldap/ldap_login.h"
 
 /* Adds to why what cannot be: the schema has none of the attributes that the map answers with,
  * or none that its filter looks at. Nothing, where it has one of each or cannot be read.

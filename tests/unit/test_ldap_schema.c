@@ -1,5 +1,6 @@
 /* What a published schema says of a map's attributes. */
 #include "sources/ldap/ldap_schema.h"
+#include "sources/ldap/ldap_roles.h"
 
 #include "tests/unit/unit.h"
 
