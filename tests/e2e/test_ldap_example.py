@@ -15,10 +15,9 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(1, os.path.join(os.path.dirname(HERE), "integration"))
+import backend_example
 import harness
-import test_running_example as example
 from ldap import BASE, PASSWORD, SUFFIX, Slapd, ldif_entry
-from test_pgsql_example import check_all_later
 
 SCHEMA = os.path.join(os.path.dirname(os.path.dirname(HERE)), "ldap-schema")
 
@@ -58,37 +57,13 @@ def run(report, arguments):
     with harness.Scratch("ldap") as scratch, \
             Slapd(schemas=("core", "cosine", os.path.join(SCHEMA, "dictd.schema")),
                   ldif=tree(), indexes="index objectClass,dictdAddress eq") as slapd:
-        accounts = harness.Accounts(scratch)
-        postfix = harness.Postfix(scratch, accounts, {
-            "mydestination": "example.net, tahoe.example.net, localhost, catchall.example.net"})
         sender = "ldap:" + scratch.file("sender_login.cf", map_text("sender_login", slapd))
         # @domain is an owner there and no recipient: this site wants it for both.
         recipient = "ldap:" + scratch.file("local_recipient.cf",
                                            map_text("local_recipient", slapd))
-        daemon = harness.Daemon(scratch, "dictd", {"postfix_config_directory": postfix.config,
-                                                   "default_cache_ttl": "0",
-                                                   "default_negative_cache_ttl": "0"},
-                                {"sender_login": sender,
-                                 "local_recipient": recipient + " " + sender})
-        port = postfix.add_smtpd(
-            smtpd_sender_login_maps=daemon.table("socketmap", "sender_login"),
-            local_recipient_maps=daemon.table("socketmap", "local_recipient"))
-        postfix.write_config()
-        daemon.start()
-        postfix.start()
-        master = postfix.master_pid()
-        example.check_verdicts(report, "ldap", postfix, port)
-        slapd.stop()
-        check_all_later(report, postfix, port)
-        slapd.start()
-        # The first attempts after an outage may still meet the pause between two.
-        with harness.Smtp(postfix, port, "gregory") as smtp:
-            harness.until(lambda: smtp.verdict("gregory@example.net",
-                                               "gregory@example.net").code == 250,
-                          30, "the way back")
-        example.check_verdicts(report, "ldap, restarted", postfix, port)
-        report.check(postfix.master_pid() == master, "Postfix is the same")
-        daemon.check_end(report, "at last")
+        backend_example.check(report, scratch, "ldap", slapd,
+                              {"sender_login": sender,
+                               "local_recipient": recipient + " " + sender})
 
 
 if __name__ == "__main__":
