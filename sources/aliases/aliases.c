@@ -27,27 +27,17 @@ static void *aliases_load(const char *argument, const struct keywalk_rules *rule
     return file_source_load(&aliases_format, argument, rules, log, err);
 }
 
-static void aliases_unload(void *loaded)
-{
-    file_source_unload(loaded);
-}
-
 static struct source *aliases_open(const struct source_env *env, const char *name, void *loaded)
 {
     return file_source_open(&aliases_source_type, env, name, loaded);
 }
 
-static bool aliases_same(const struct source *source, const void *loaded)
-{
-    return file_source_same(source, loaded);
-}
-
 const struct source_type aliases_source_type = {
     .name = "aliases",
     .load = aliases_load,
-    .unload = aliases_unload,
+    .unload = file_source_unload,
     .open = aliases_open,
-    .same = aliases_same,
+    .same = file_source_same,
     .peek = file_source_peek,
     .status = file_source_status,
     .close = file_source_close,

@@ -309,11 +309,17 @@ struct source *backend_source_open(const struct source_type *source_type,
     return &source->base;
 }
 
-bool backend_source_same(const struct source *source, const struct file_reading *loaded)
+void backend_source_unload(void *loaded)
+{
+    file_reading_free(loaded);
+}
+
+bool backend_source_same(const struct source *source, const void *loaded)
 {
     const struct backend_source *open = (const struct backend_source *)source;
 
-    return open->type->equal(in_force(open)->config, loaded->made);
+    return open->type->equal(in_force(open)->config,
+                             ((const struct file_reading *)loaded)->made);
 }
 
 bool backend_source_peek(struct source *base, struct slice key, struct answer *out)

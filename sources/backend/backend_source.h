@@ -46,7 +46,7 @@ struct backend_type {
     void (*unwatch)(void *state);
 };
 
-/* For source_type: what load returns is a reading; unload is file_reading_free. */
+/* For source_type, where loaded is a reading. */
 struct file_reading *backend_source_load(const struct backend_type *type, const char *argument,
                                          const struct keywalk_rules *rules, struct log *log,
                                          struct buf *err);
@@ -54,7 +54,8 @@ struct source *backend_source_open(const struct source_type *source_type,
                                    const struct backend_type *type,
                                    const struct source_env *env, const char *name,
                                    struct file_reading *loaded);
-bool backend_source_same(const struct source *source, const struct file_reading *loaded);
+void backend_source_unload(void *loaded);
+bool backend_source_same(const struct source *source, const void *loaded);
 bool backend_source_peek(struct source *source, struct slice key, struct answer *out);
 struct source_request *backend_source_lookup(struct source *source, const struct slice *keys,
                                              size_t n, source_done_fn *done, void *ctx);

@@ -40,8 +40,10 @@ struct file_loaded *file_source_load(const struct file_format *format, const cha
     return loaded;
 }
 
-void file_source_unload(struct file_loaded *loaded)
+void file_source_unload(void *unloaded)
 {
+    struct file_loaded *loaded = unloaded;
+
     if (loaded == NULL)
         return;
     file_reading_free(loaded->reading);
@@ -97,9 +99,10 @@ struct source *file_source_open(const struct source_type *type, const struct sou
     return &source->base;
 }
 
-bool file_source_same(const struct source *source, const struct file_loaded *loaded)
+bool file_source_same(const struct source *source, const void *loaded)
 {
-    return file_live_same(((const struct file_source *)source)->live, loaded->reading);
+    return file_live_same(((const struct file_source *)source)->live,
+                          ((const struct file_loaded *)loaded)->reading);
 }
 
 bool file_source_peek(struct source *source, struct slice key, struct answer *out)

@@ -114,28 +114,18 @@ static void *ldap_load(const char *argument, const struct keywalk_rules *rules, 
     return backend_source_load(&backend, argument, rules, log, err);
 }
 
-static void ldap_unload(void *loaded)
-{
-    file_reading_free(loaded);
-}
-
 static struct source *ldap_open_source(const struct source_env *env, const char *name,
                                        void *loaded)
 {
     return backend_source_open(&ldap_source_type, &backend, env, name, loaded);
 }
 
-static bool ldap_same(const struct source *source, const void *loaded)
-{
-    return backend_source_same(source, loaded);
-}
-
 const struct source_type ldap_source_type = {
     .name = "ldap",
     .load = ldap_load,
-    .unload = ldap_unload,
+    .unload = backend_source_unload,
     .open = ldap_open_source,
-    .same = ldap_same,
+    .same = backend_source_same,
     .peek = backend_source_peek,
     .lookup = backend_source_lookup,
     .cancel = backend_source_cancel,

@@ -136,28 +136,18 @@ static void *passwd_file_load(const char *argument, const struct keywalk_rules *
     return file_source_load(&passwd_file_format, argument, rules, log, err);
 }
 
-static void passwd_file_unload(void *loaded)
-{
-    file_source_unload(loaded);
-}
-
 static struct source *passwd_file_open(const struct source_env *env, const char *name,
                                        void *loaded)
 {
     return file_source_open(&passwd_file_type, env, name, loaded);
 }
 
-static bool passwd_file_same(const struct source *source, const void *loaded)
-{
-    return file_source_same(source, loaded);
-}
-
 const struct source_type passwd_file_type = {
     .name = "passwd",
     .load = passwd_file_load,
-    .unload = passwd_file_unload,
+    .unload = file_source_unload,
     .open = passwd_file_open,
-    .same = passwd_file_same,
+    .same = file_source_same,
     .peek = file_source_peek,
     .status = file_source_status,
     .close = file_source_close,

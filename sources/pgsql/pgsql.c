@@ -192,27 +192,17 @@ static void *pgsql_load(const char *argument, const struct keywalk_rules *rules,
     return backend_source_load(&backend, argument, rules, log, err);
 }
 
-static void pgsql_unload(void *loaded)
-{
-    file_reading_free(loaded);
-}
-
 static struct source *pgsql_open(const struct source_env *env, const char *name, void *loaded)
 {
     return backend_source_open(&pgsql_source_type, &backend, env, name, loaded);
 }
 
-static bool pgsql_same(const struct source *source, const void *loaded)
-{
-    return backend_source_same(source, loaded);
-}
-
 const struct source_type pgsql_source_type = {
     .name = "pgsql",
     .load = pgsql_load,
-    .unload = pgsql_unload,
+    .unload = backend_source_unload,
     .open = pgsql_open,
-    .same = pgsql_same,
+    .same = backend_source_same,
     .peek = backend_source_peek,
     .lookup = backend_source_lookup,
     .cancel = backend_source_cancel,

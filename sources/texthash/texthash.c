@@ -109,28 +109,18 @@ static void *texthash_load(const char *argument, const struct keywalk_rules *rul
     return file_source_load(&texthash_format, argument, rules, log, err);
 }
 
-static void texthash_unload(void *loaded)
-{
-    file_source_unload(loaded);
-}
-
 static struct source *texthash_open(const struct source_env *env, const char *name,
                                     void *loaded)
 {
     return file_source_open(&texthash_source_type, env, name, loaded);
 }
 
-static bool texthash_same(const struct source *source, const void *loaded)
-{
-    return file_source_same(source, loaded);
-}
-
 const struct source_type texthash_source_type = {
     .name = "texthash",
     .load = texthash_load,
-    .unload = texthash_unload,
+    .unload = file_source_unload,
     .open = texthash_open,
-    .same = texthash_same,
+    .same = file_source_same,
     .peek = file_source_peek,
     .status = file_source_status,
     .close = file_source_close,
