@@ -24,20 +24,6 @@ struct conf {
     struct buf warnings;
 };
 
-static bool is_space(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static struct slice trim(struct slice s)
-{
-    while (s.len > 0 && is_space(s.ptr[0]))
-        s = slice_of(s.ptr + 1, s.len - 1);
-    while (s.len > 0 && is_space(s.ptr[s.len - 1]))
-        s.len--;
-    return s;
-}
-
 void conf_quote(struct buf *out, struct slice text)
 {
     size_t shown = text.len < QUOTE_MAX_BYTES ? text.len : QUOTE_MAX_BYTES;
@@ -93,13 +79,13 @@ static void add_entry(struct conf *conf, struct slice name, struct slice value, 
 /* The logical line is whole: split it at its first `=`. */
 static void end_logical(struct reader *reader)
 {
-    struct slice text = trim(buf_slice(&reader->logical)), name;
+    struct slice text = slice_trim(buf_slice(&reader->logical)), name;
     const char *equals;
 
     if (text.len == 0)
         return;
     equals = memchr(text.ptr, '=', text.len);
-    name = equals != NULL ? trim(slice_of(text.ptr, (size_t)(equals - text.ptr))) : text;
+    name = equals != NULL ? slice_trim(slice_of(text.ptr, (size_t)(equals - text.ptr))) : text;
     if (equals == NULL) {
         complain(reader, reader->logical_line, "missing \"=\" after", name);
     } else if (name.len == 0) {
@@ -108,10 +94,10 @@ static void end_logical(struct reader *reader)
         bool one_word = true;
 
         for (size_t i = 0; i < name.len; i++)
-            one_word = one_word && !is_space(name.ptr[i]);
+            one_word = one_word && !slice_is_space(name.ptr[i]);
         if (one_word)
             add_entry(reader->conf, name,
-                      trim(slice_of(equals + 1, text.len - (size_t)(equals + 1 - text.ptr))),
+                      slice_trim(slice_of(equals + 1, text.len - (size_t)(equals + 1 - text.ptr))),
                       reader->logical_line);
         else
             complain(reader, reader->logical_line, "white space inside the name", name);
@@ -121,7 +107,7 @@ static void end_logical(struct reader *reader)
 
 static void take_line(struct reader *reader, struct slice line, unsigned number)
 {
-    struct slice text = trim(line);
+    struct slice text = slice_trim(line);
 
     if (memchr(line.ptr, '\0', line.len) != NULL) {
         complain(reader, number, "a NUL byte: this is not a text file", slice_of(NULL, 0));
@@ -129,7 +115,7 @@ static void take_line(struct reader *reader, struct slice line, unsigned number)
         reader->skipping = true;
     } else if (text.len == 0 || text.ptr[0] == '#') {
         return;
-    } else if (!is_space(line.ptr[0])) {
+    } else if (!slice_is_space(line.ptr[0])) {
         end_logical(reader);
         reader->skipping = false;
         reader->logical_line = number;

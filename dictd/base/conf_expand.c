@@ -33,11 +33,6 @@ static bool is_name_char(char c)
     return is_plain_name_char(c) || c == '-' || c == '.';
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 static struct slice skip(struct slice s, size_t n)
 {
     return slice_of(s.ptr + n, s.len - n);
@@ -45,16 +40,8 @@ static struct slice skip(struct slice s, size_t n)
 
 static struct slice skip_blanks(struct slice s)
 {
-    while (s.len > 0 && is_blank(s.ptr[0]))
+    while (s.len > 0 && slice_is_space(s.ptr[0]))
         s = skip(s, 1);
-    return s;
-}
-
-static struct slice trim(struct slice s)
-{
-    s = skip_blanks(s);
-    while (s.len > 0 && is_blank(s.ptr[s.len - 1]))
-        s.len--;
     return s;
 }
 
@@ -95,7 +82,7 @@ static bool take_operand(struct expansion *ex, struct slice *rest, struct slice 
     len = bracket_len(text, '{', '}');
     if (len == 0)
         return fail(ex, "missing \"}\" in", text);
-    *operand = trim(slice_of(text.ptr + 1, len - 2));
+    *operand = slice_trim(slice_of(text.ptr + 1, len - 2));
     *rest = skip_blanks(skip(text, len));
     return true;
 }
@@ -123,7 +110,7 @@ static bool expand_choice(struct expansion *ex, bool has_value, struct slice res
 /* inside: what stands between the brackets, or a bare name. */
 static bool expand_reference(struct expansion *ex, struct slice inside, unsigned depth)
 {
-    struct slice rest = trim(inside), name;
+    struct slice rest = slice_trim(inside), name;
     char key[256];
     const char *value;
 
@@ -237,7 +224,7 @@ void conf_each_reference(const char *value, void (*each)(void *ctx, const char *
         bracket = *p == '{' || *p == '(';
         if (bracket) {
             p++;
-            while (is_blank(*p))
+            while (slice_is_space(*p))
                 p++;
         }
         while (bracket ? is_name_char(p[len]) : is_plain_name_char(p[len]))

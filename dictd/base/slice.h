@@ -39,6 +39,22 @@ static inline bool slice_eq_str(struct slice a, const char *s)
     return slice_eq(a, slice_str(s));
 }
 
+/* White space as isspace(3) has it in the C locale. */
+static inline bool slice_is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Without white space at its ends. */
+static inline struct slice slice_trim(struct slice s)
+{
+    while (s.len > 0 && slice_is_space(s.ptr[0]))
+        s = slice_of(s.ptr + 1, s.len - 1);
+    while (s.len > 0 && slice_is_space(s.ptr[s.len - 1]))
+        s.len--;
+    return s;
+}
+
 /* Equal when ASCII letters' case is ignored. */
 static inline bool slice_eq_nocase(struct slice a, struct slice b)
 {

@@ -13,23 +13,9 @@
 
 enum { CONTENT_LIMIT_BYTES = 16 * 1024 * 1024, POSTMAP_TIMEOUT_MS = 10000 };
 
-static bool is_blank(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 static struct slice skip(struct slice s, size_t n)
 {
     return slice_of(s.ptr + n, s.len - n);
-}
-
-static struct slice trim(struct slice s)
-{
-    while (s.len > 0 && is_blank(s.ptr[0]))
-        s = skip(s, 1);
-    while (s.len > 0 && is_blank(s.ptr[s.len - 1]))
-        s.len--;
-    return s;
 }
 
 /* The next line of text, which is moved behind it. */
@@ -144,7 +130,7 @@ void local_names_add_origin(const struct local_names *names, const char *origin)
     if (whole_file_read(origin, &text, &why)) {
         rest = buf_slice(&text);
         next_line(&rest, &line);
-        line = trim(line);
+        line = slice_trim(line);
         if (line.len > 0)
             local_domains_add_origin(names->local, line);
         else

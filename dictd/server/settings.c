@@ -102,14 +102,9 @@ static bool expand_value(struct loader *loader, const char *value, struct buf *o
 /* Expanding may leave white space at the ends, where the file's format has none. */
 static char *trimmed(struct buf *buf)
 {
-    static const char blanks[] = " \t\r\n\v\f";
-    struct slice s = slice_str(buf_str(buf));
+    struct slice text = slice_trim(slice_str(buf_str(buf)));
 
-    while (s.len > 0 && strchr(blanks, s.ptr[s.len - 1]) != NULL)
-        s.len--;
-    while (s.len > 0 && strchr(blanks, s.ptr[0]) != NULL)
-        s = slice_of(s.ptr + 1, s.len - 1);
-    return mem_strndup(s.ptr, s.len);
+    return mem_strndup(text.ptr, text.len);
 }
 
 /* Reads one value into its field of base. */

@@ -44,7 +44,7 @@ enum logical_line logical_lines_next(struct logical_lines *lines, struct slice *
 /* White space of these files. */
 static inline bool logical_line_is_space(char c)
 {
-    return c == ' ' || (c >= '\t' && c <= '\r');
+    return slice_is_space(c);
 }
 
 #endif

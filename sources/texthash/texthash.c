@@ -28,17 +28,6 @@ static bool find_key_end(struct slice line, size_t *end)
     return !in_quotes;
 }
 
-static struct slice trim(struct slice text)
-{
-    while (text.len > 0 && logical_line_is_space(text.ptr[0])) {
-        text.ptr++;
-        text.len--;
-    }
-    while (text.len > 0 && logical_line_is_space(text.ptr[text.len - 1]))
-        text.len--;
-    return text;
-}
-
 static void add_entry(struct file_reading *reading, unsigned number, struct slice key,
                       struct slice value)
 {
@@ -66,7 +55,7 @@ static void parse_line(struct file_reading *reading, struct buf *folded, struct 
         file_reading_skip(reading, number, "a double quote is not closed");
         return;
     }
-    value = trim(slice_of(line.ptr + key_len, line.len - key_len));
+    value = slice_trim(slice_of(line.ptr + key_len, line.len - key_len));
     if (value.len == 0) {
         file_reading_skip(reading, number, "expected a key, white space and a value");
         return;
