@@ -19,12 +19,7 @@
 #include "dictd/base/mem.h"
 #include "dictd/lookup/cache_image.h"
 #include "dictd/server/cache_load.h"
-
-#define MUST(condition)                                                                        \
-    do {                                                                                       \
-        if (!(condition))                                                                      \
-            abort();                                                                           \
-    } while (0)
+#include "tests/fuzz/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -57,7 +52,7 @@ static void on_source(void *ctx, size_t index, const struct cache_image_source *
     struct reading *reading = ctx;
     volatile char last = 0;
 
-    MUST(index == reading->n_sources++);
+    must(index == reading->n_sources++);
     if (is->name.len > 0)
         last = is->name.ptr[is->name.len - 1];
     (void)last;
@@ -83,8 +78,8 @@ static void on_record(void *ctx, size_t source, const struct cache_record *recor
     struct reading *reading = ctx;
     struct cache_record known = *record;
 
-    MUST(source < reading->n_sources);
-    MUST(record->answer.status == ANSWER_FOUND ? record->answer.text.len > 0
+    must(source < reading->n_sources);
+    must(record->answer.status == ANSWER_FOUND ? record->answer.text.len > 0
                                                : record->answer.status == ANSWER_NOT_FOUND);
     known.source = (cache_source_id)(source % SOURCES);
     if (cache_restore(reading->cache, &known, NOW_MS))
@@ -110,8 +105,8 @@ static bool read_into(struct reading *reading, struct slice image)
     reading->n = reading->n_sources = 0;
     reading->cache = cache_make();
     good = cache_image_read(image, WALL_MS, on_source, on_record, reading, &why);
-    MUST(good == (why.len == 0));
-    MUST(good || (reading->n == 0 && reading->n_sources == 0));
+    must(good == (why.len == 0));
+    must(good || (reading->n == 0 && reading->n_sources == 0));
     buf_fini(&why);
     return good;
 }
@@ -131,11 +126,11 @@ static void check_said(struct reading *reading)
         cache_get(reading->cache, known->source, &policy, known->key, NOW_MS, &hit);
         if (hit.state == CACHE_MISS)
             continue; /* there was no room, or it is too old */
-        MUST(hit.answer.status == known->answer.status);
-        MUST(slice_eq(hit.answer.text, known->answer.text));
+        must(hit.answer.status == known->answer.status);
+        must(slice_eq(hit.answer.text, known->answer.text));
     }
     cache_get_stats(reading->cache, &stats);
-    MUST(stats.bytes <= LIMIT && stats.negative_bytes <= stats.negative_limit_bytes);
+    must(stats.bytes <= LIMIT && stats.negative_bytes <= stats.negative_limit_bytes);
 }
 
 struct writing {
@@ -170,10 +165,10 @@ static void check_written_again(const struct cache *cache)
     while (cache_each(cache, &at, 3, NOW_MS, write_record, &writing))
         ;
     cache_image_end(&writing.writer, &writing.image);
-    MUST(read_into(&again, buf_slice(&writing.image)));
+    must(read_into(&again, buf_slice(&writing.image)));
     cache_get_stats(cache, &before);
     cache_get_stats(again.cache, &after);
-    MUST(after.entries <= before.entries);
+    must(after.entries <= before.entries);
     check_said(&again);
     cache_free(again.cache);
     buf_fini(&writing.image);
@@ -269,11 +264,11 @@ static void try_written(struct reading *reading, struct slice left, struct buf *
     size_t at = flipped % image->len;
 
     image->data[at] = (char)(image->data[at] ^ (1 << flipped % 8));
-    MUST(!read_into(&damaged, buf_slice(image)));
+    must(!read_into(&damaged, buf_slice(image)));
     cache_free(damaged.cache);
     image->data[at] = (char)(image->data[at] ^ (1 << flipped % 8));
-    MUST(read_into(reading, buf_slice(image)));
-    MUST(reading->n <= n && reading->n_sources == SOURCES);
+    must(read_into(reading, buf_slice(image)));
+    must(reading->n <= n && reading->n_sources == SOURCES);
 }
 
 /* Some bytes are changed, and the checksum is right: they may make sense or not. */
@@ -299,7 +294,7 @@ static void ignore_line(void *ctx, enum log_level level, const char *line)
 {
     (void)ctx;
     (void)level;
-    MUST(strncmp(line, "cache_file: ", 12) == 0);
+    must(strncmp(line, "cache_file: ", 12) == 0);
 }
 
 static void try_loader(struct slice image)
@@ -313,13 +308,13 @@ static void try_loader(struct slice image)
 
     if (file == NULL)
         file = tmpfile();
-    MUST(file != NULL);
+    must(file != NULL);
     fd = fileno(file);
     snprintf(path, sizeof path, "/dev/fd/%d", fd);
-    MUST(fd >= 0 && ftruncate(fd, 0) == 0 &&
+    must(fd >= 0 && ftruncate(fd, 0) == 0 &&
          pwrite(fd, image.ptr, image.len, 0) == (ssize_t)image.len);
     log_divert(log, ignore_line, NULL);
-    MUST(cache_load(path, &site, cache, NOW_MS, log));
+    must(cache_load(path, &site, cache, NOW_MS, log));
     cache_free(cache);
     log_free(log);
 }

@@ -12,14 +12,9 @@
 
 #include "dictd/base/conf.h"
 #include "dictd/server/settings.h"
+#include "tests/fuzz/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-    if (!holds)
-        abort();
-}
 
 static int is_blank(char c)
 {

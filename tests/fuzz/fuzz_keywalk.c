@@ -19,12 +19,7 @@
 #include "dictd/lookup/address.h"
 #include "dictd/lookup/fold.h"
 #include "dictd/lookup/keywalk.h"
-
-#define MUST(condition)                                                                        \
-    do {                                                                                       \
-        if (!(condition))                                                                      \
-            abort();                                                                           \
-    } while (0)
+#include "tests/fuzz/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -60,10 +55,10 @@ static void take(struct keywalk *walk, struct walked *out)
 
     out->n = 0;
     while (keywalk_next(walk, &candidate)) {
-        MUST(out->n < KEYWALK_MAX_CANDIDATES);
+        must(out->n < KEYWALK_MAX_CANDIDATES);
         out->all[out->n++] = candidate;
     }
-    MUST(!keywalk_next(walk, &candidate));
+    must(!keywalk_next(walk, &candidate));
 }
 
 static void check_candidates(const struct walked *got, unsigned steps)
@@ -73,12 +68,12 @@ static void check_candidates(const struct walked *got, unsigned steps)
     for (size_t i = 0; i < got->n; i++) {
         struct slice key = got->all[i].key;
 
-        MUST(key.len > 0 && strlen(key.ptr) == key.len);
-        MUST(fold_is_utf8(key));
-        MUST(fold_case(&folded, key) && slice_eq(buf_slice(&folded), key));
-        MUST((steps & got->all[i].step) != 0);
+        must(key.len > 0 && strlen(key.ptr) == key.len);
+        must(fold_is_utf8(key));
+        must(fold_case(&folded, key) && slice_eq(buf_slice(&folded), key));
+        must((steps & got->all[i].step) != 0);
         for (size_t j = 0; j < i; j++)
-            MUST(!slice_eq(key, got->all[j].key));
+            must(!slice_eq(key, got->all[j].key));
     }
     buf_fini(&folded);
 }
@@ -107,14 +102,14 @@ static void check_same(const struct walked *got, const struct walked *external,
 
     if ((steps & KEYWALK_FULL) != 0) {
         literal = find(external, folded);
-        MUST(literal < external->n);
-        MUST(external->all[literal].step == KEYWALK_FULL);
-        MUST(same(&got->all[0], &external->all[literal]));
+        must(literal < external->n);
+        must(external->all[literal].step == KEYWALK_FULL);
+        must(same(&got->all[0], &external->all[literal]));
     }
-    MUST(got->n == external->n);
+    must(got->n == external->n);
     for (size_t i = 0; i < got->n; i++) {
         if (i != literal)
-            MUST(same(&got->all[i < literal && literal < got->n ? i + 1 : i],
+            must(same(&got->all[i < literal && literal < got->n ? i + 1 : i],
                       &external->all[i]));
     }
 }
@@ -133,7 +128,7 @@ static void check_forms(const struct keywalk_rules *rules, unsigned steps, bool 
     check_same(got, &by_external, key, steps);
 
     address_unquote(&again, buf_slice(&external));
-    MUST(slice_eq(buf_slice(&again), internal));
+    must(slice_eq(buf_slice(&again), internal));
 
     buf_clear(&again);
     if (internal.len > 0 && (!address_from_external(&again, &scratch, internal) ||
@@ -174,11 +169,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     take(walk, &got);
     check_candidates(&got, steps);
     if (key.len == 0 || memchr(key.ptr, '\0', key.len) != NULL || !fold_case(&folded, key)) {
-        MUST(got.n == 0);
+        must(got.n == 0);
     } else {
         if (!address_from_external(&internal, &scratch, buf_slice(&folded)))
             buf_add_slice(&internal, buf_slice(&folded));
-        MUST((steps & KEYWALK_FULL) == 0 ||
+        must((steps & KEYWALK_FULL) == 0 ||
              (got.n > 0 && slice_eq(got.all[0].key, buf_slice(&folded))));
         check_forms(&rules, steps, idn, buf_slice(&folded), &got, buf_slice(&internal));
     }

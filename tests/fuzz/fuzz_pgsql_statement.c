@@ -23,14 +23,9 @@
 #include "sources/pgsql/pgsql_config.h"
 #include "sources/pgsql/pgsql_statement.h"
 #include "sources/pgsql/sql_scan.h"
+#include "tests/fuzz/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-    if (!holds)
-        abort();
-}
 
 /* ------------------------------------------------- SQL text to plain tokens */
 

@@ -8,14 +8,9 @@
 #include "dictd/base/buf.h"
 #include "dictd/protocol/socketmap.h"
 #include "dictd/protocol/tcp_table.h"
+#include "tests/fuzz/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int good)
-{
-    if (!good)
-        abort();
-}
 
 static void decode_all(const struct codec *codec, const char *stream, size_t len, size_t step,
                        struct buf *log)

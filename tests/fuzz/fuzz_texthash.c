@@ -13,14 +13,9 @@
 #include "dictd/lookup/fold.h"
 #include "sources/file/logical_line.h"
 #include "sources/texthash/texthash.h"
+#include "tests/fuzz/must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-    if (!holds)
-        abort();
-}
 
 static struct file_reading *parse(struct file_rules *rules, struct slice text)
 {

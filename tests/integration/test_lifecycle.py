@@ -26,6 +26,13 @@ class LifeCase(Case):
         d.write("other", "gregory@example.net other\n")
         return d
 
+    @staticmethod
+    def try_ask(d):
+        try:
+            return d.ask("m", KEY)
+        except OSError:
+            return None
+
 
 class Options(LifeCase):
     def test_version(self):
@@ -79,12 +86,6 @@ class Options(LifeCase):
         finally:
             os.kill(pid, signal.SIGTERM)
             self.assertEqual(os.waitpid(pid, 0)[1], 0)
-
-    def try_ask(self, d):
-        try:
-            return d.ask("m", KEY)
-        except OSError:
-            return None
 
 
 class Reload(LifeCase):
@@ -542,12 +543,6 @@ class End(LifeCase):
         finally:
             os.kill(pid, signal.SIGTERM)
             self.assertEqual(os.waitpid(pid, 0)[1], 0)
-
-    def try_ask(self, d):
-        try:
-            return d.ask("m", KEY)
-        except OSError:
-            return None
 
 
 class Restart(LifeCase):
