@@ -29,16 +29,6 @@ static inline struct slice slice_str(const char *s)
     return (struct slice){s, strlen(s)};
 }
 
-static inline bool slice_eq(struct slice a, struct slice b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
-
-static inline bool slice_eq_str(struct slice a, const char *s)
-{
-    return slice_eq(a, slice_str(s));
-}
-
 /* White space as isspace(3) has it in the C locale. */
 static inline bool slice_is_space(char c)
 {
@@ -53,6 +43,16 @@ static inline struct slice slice_trim(struct slice s)
     while (s.len > 0 && slice_is_space(s.ptr[s.len - 1]))
         s.len--;
     return s;
+}
+
+static inline bool slice_eq(struct slice a, struct slice b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static inline bool slice_eq_str(struct slice a, const char *s)
+{
+    return slice_eq(a, slice_str(s));
 }
 
 /* Equal when ASCII letters' case is ignored. */
