@@ -312,8 +312,6 @@ void cache_put(struct cache *cache, cache_source_id source, struct slice key,
     /* Asked for in the same millisecond as the invalidation, and after it. */
     if (learned < rules->valid_from)
         learned = rules->valid_from;
-    if (answer->status == ANSWER_NOT_FOUND && learned < rules->absent_from)
-        learned = rules->absent_from;
     if (rules->latest < learned)
         rules->latest = learned;
     cache_store(cache, source, key, answer, learned, jitter, cache_clock(cache, now_ms));

@@ -141,7 +141,9 @@ void cache_put(struct cache *cache, cache_source_id source, struct slice key,
  * what was before: it must not be put afterwards (flight_query.c sees to that). */
 bool cache_invalidate_key(struct cache *cache, cache_source_id source, struct slice key);
 void cache_invalidate_source(struct cache *cache, cache_source_id source, uint64_t now_ms);
-void cache_invalidate_absences(struct cache *cache, cache_source_id source, uint64_t now_ms);
+/* The same for absences, those that were asked for before asked_ms and are put afterwards among
+ * them: what was asked then has shown that the source is back, and is kept. */
+void cache_invalidate_absences(struct cache *cache, cache_source_id source, uint64_t asked_ms);
 /* Counts the calls of the three above and of cache_source_remove. */
 uint64_t cache_invalidations(const struct cache *cache);
 

@@ -69,6 +69,8 @@ void cache_feed_ready(struct cache *cache, cache_source_id id, uint64_t now_ms)
         return;
     source->feed_ready = true;
     source->feed_from = from_now_on(cache, source, now_ms);
+    if (source->feed_from <= source->valid_from) /* see cache_put */
+        source->feed_from = source->valid_from + 1;
     source->feed_to = 0;
 }
 
@@ -88,9 +90,12 @@ void cache_invalidate_source(struct cache *cache, cache_source_id source, uint64
     cache->invalidations++;
 }
 
-void cache_invalidate_absences(struct cache *cache, cache_source_id source, uint64_t now_ms)
+void cache_invalidate_absences(struct cache *cache, cache_source_id id, uint64_t asked_ms)
 {
-    cache->sources[source].absent_from = from_now_on(cache, &cache->sources[source], now_ms);
+    struct cache_source *source = &cache->sources[id];
+    uint64_t asked = cache_clock(cache, asked_ms);
+
+    source->absent_from = asked > source->latest ? asked : source->latest + 1;
     cache->invalidations++;
 }
 

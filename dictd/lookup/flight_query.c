@@ -218,7 +218,7 @@ static void note_outcome(struct query *query, const struct answer *answers, size
         if (flight_health_worked(&flights->health, flights_now(flights)) &&
             flights->ref->cache != NULL)
             cache_invalidate_absences(flights->ref->cache, flights->ref->cache_id,
-                                      flights_now(flights));
+                                      query->asked_ms);
         return;
     }
     status = status_of(flights);

@@ -174,22 +174,29 @@ static void test_invalidation(void)
     CU_ASSERT(!cache_invalidate_key(cache, db, slice_str("a")));
     UNIT_STR(get(cache, db, "a", 0), "miss");
     UNIT_STR(get(cache, other, "a", 0), "fresh=o");
-    cache_invalidate_absences(cache, db, START_MS);
-    UNIT_STR(get(cache, db, "no", 0), "miss");
-    UNIT_STR(get(cache, db, "b", 0), "fresh=x");
-    put(cache, db, "no", NULL, 0); /* in the same millisecond, and after it */
-    UNIT_STR(get(cache, db, "no", 0), "fresh=-");
-    cache_invalidate_source(cache, db, START_MS);
-    UNIT_STR(get(cache, db, "b", 0), "miss");
-    UNIT_STR(get(cache, db, "no", 0), "miss");
-    UNIT_STR(get(cache, other, "a", 0), "fresh=o");
-    put(cache, db, "b", "y", 0);
-    UNIT_STR(get(cache, db, "b", 0), "fresh=y");
-    CU_ASSERT_EQUAL(cache_invalidations(cache) - before, 4);
+    put(cache, db, "too", NULL, 5);
+    cache_invalidate_absences(cache, db, START_MS + 5);
+    UNIT_STR(get(cache, db, "no", 5), "miss");
+    UNIT_STR(get(cache, db, "too", 5), "miss"); /* in the same millisecond, and before it */
+    UNIT_STR(get(cache, db, "b", 5), "fresh=x");
+    cache_invalidate_absences(cache, db, START_MS + 7);
+    put(cache, db, "no", NULL, 6); /* asked for before, put afterwards */
+    UNIT_STR(get(cache, db, "no", 9), "miss");
+    put(cache, db, "no", NULL, 7);
+    UNIT_STR(get(cache, db, "no", 9), "fresh=-");
+    UNIT_STR(get(cache, db, "no", 10007), "refresh=-"); /* it is as old as it is */
+    UNIT_STR(get(cache, db, "no", 10008), "miss");
+    cache_invalidate_source(cache, db, START_MS + 7);
+    UNIT_STR(get(cache, db, "b", 7), "miss");
+    UNIT_STR(get(cache, db, "no", 7), "miss");
+    UNIT_STR(get(cache, other, "a", 7), "fresh=o");
+    put(cache, db, "b", "y", 7); /* in the same millisecond, and after it */
+    UNIT_STR(get(cache, db, "b", 7), "fresh=y");
+    CU_ASSERT_EQUAL(cache_invalidations(cache) - before, 5);
     /* A number that is given again begins with nothing. */
     cache_source_remove(cache, db);
-    CU_ASSERT_EQUAL(cache_source_add(cache, START_MS + 5), db);
-    UNIT_STR(get(cache, db, "b", 5), "miss");
+    CU_ASSERT_EQUAL(cache_source_add(cache, START_MS + 9), db);
+    UNIT_STR(get(cache, db, "b", 9), "miss");
     cache_free(cache);
 }
 
@@ -220,6 +227,13 @@ static void test_feed(void)
     UNIT_STR(get(cache, db, "a", 1020000), "miss");
     put(cache, db, "a", "y", 1030000);
     UNIT_STR(get(cache, db, "a", 1030000 + 3000000), "fresh=y");
+    /* Asked for in one millisecond with an invalidation before it and the feed behind it. */
+    cache_feed_lost(cache, db, START_MS + 5000000);
+    cache_invalidate_source(cache, db, START_MS + 5000001);
+    cache_feed_ready(cache, db, START_MS + 5000001);
+    put(cache, db, "a", "z", 5000001);
+    UNIT_STR(get(cache, db, "a", 5000001), "fresh=z");
+    UNIT_STR(get(cache, db, "a", 5000003 + 60000), "stale=z");
     cache_free(cache);
 }
 
