@@ -8,6 +8,7 @@ equal.
 """
 
 import contextlib
+import itertools
 import os
 import socket
 import threading
@@ -244,11 +245,12 @@ class Alone(Together):
 
 class Meddler:
     """Between the daemon and slapd; searches for two addresses or more get no answer, or a result
-    code of its own."""
+    code of its own. On a connection whose schema could not be read in time there are none."""
 
     def __init__(self, port, code):
         self.port, self.code = port, code
         self.met = 0
+        self.links = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = "ldap://127.0.0.1:%d" % self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -258,11 +260,21 @@ class Meddler:
             while True:
                 client = self.listener.accept()[0]
                 server = socket.create_connection(("127.0.0.1", self.port))
+                self.links.append((client, server))
                 lock = threading.Lock()
                 for pump in (self._requests, self._answers):
                     threading.Thread(target=pump, args=(client, server, lock), daemon=True).start()
         except OSError:
             pass
+
+    def hang_up(self):
+        """The daemon connects again when it is asked again."""
+        links, self.links = self.links, []
+        for end in itertools.chain(*links):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
 
     @staticmethod
     def _messages(sock):
@@ -322,9 +334,14 @@ class Trouble(Together):
         keys = self.users()[2:40] + ["nobody@example.net"]
         want = {key: "OK " + key.split("@")[0] for key in keys[:-1]}
         want["nobody@example.net"] = "NOTFOUND "
-        for _ in range(3):
-            self.assertEqual(self.at_once(daemon, "x", keys), want)
-        self.assertGreater(meddler.met, 0)
+
+        def met():
+            for _ in range(3):
+                self.assertEqual(self.at_once(daemon, "x", keys), want)
+            if meddler.met == 0:
+                meddler.hang_up()
+            return meddler.met > 0
+        until(met, "keys travel together")
 
     def test_codes(self):
         # operationsError, protocolError, timeLimit, sizeLimit, adminLimit, busy, unwilling, other,
@@ -340,17 +357,19 @@ class Trouble(Together):
         self.assertGreater(time.monotonic() - started, 2.5)
 
     def test_slow_ones_do_not_hold_up_others(self):
-        meddler, daemon = self.meddled(None)
+        meddler, daemon = self.meddled(None, timeout="40")
         with contextlib.ExitStack() as stack:
-            for i in range(12):
+            for i in range(36):
+                if meddler.met > 8:
+                    break
                 client = stack.enter_context(daemon.client())
                 client.send(b"".join(request("x", "u%d@example.net" % (4 * i + j))
                                      for j in range(2, 6)))
                 time.sleep(0.15)  # long enough not to wait for those before
-            until(lambda: meddler.met > 8, "searches that are not answered")
+            self.assertGreater(meddler.met, 8)  # searches that are not answered
             started = time.monotonic()
             self.assertEqual(daemon.ask("x", "u150@example.net"), "OK u150")
-            self.assertLess(time.monotonic() - started, 3)
+            self.assertLess(time.monotonic() - started, 10)  # of 40, or TEMP after 20
 
     def test_nobody_waits_any_more(self):
         """Its search is let go of, and nothing of it is left."""
