@@ -290,11 +290,12 @@ static void test_includes_nested_deeply(void)
 
 /* ------------------------------------------------------------------- size */
 
+/* Of this process: what others take does not count. */
 static double seconds_since(const struct timespec *start)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
 }
 
@@ -305,7 +306,7 @@ static struct file_reading *read_large(struct buf *text)
     struct file_reading *reading;
 
     fake_write_bytes("aliases", text->data, text->len);
-    clock_gettime(CLOCK_MONOTONIC, &start);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
     reading = read_aliases(NULL);
     CU_ASSERT(seconds_since(&start) < 20);
     if (reading->outcome != FILE_GOOD)
