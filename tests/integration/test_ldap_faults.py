@@ -13,7 +13,7 @@ import time
 from daemon import free_port, main, until
 from ldap import SUFFIX, TREE, Slapd
 from ldap_case import LdapCase
-from pg_case import Prober
+from prober import Prober
 
 KEY, VALUE = "gregory@example.net", "OK gregory"
 NOBODY = "nobody-here@example.net"

@@ -13,8 +13,9 @@ import time
 
 from daemon import main, until
 from pg import DATABASE, PASSWORD, QUERY, ROLE, Postgres
-from pg_case import PgCase, Prober
+from pg_case import PgCase
 from pg_cluster import Standby
+from prober import Prober
 
 N_USERS = 500
 CLIENTS = 6

@@ -7,12 +7,14 @@ worker threads are few: what hangs in one must not take them from others.
 
 import concurrent.futures
 import os
+import signal
 import time
 import unittest
 
 from daemon import in_a_world, main, request
 from pg import Blackhole, Postgres
-from pg_case import PgCase, Prober
+from pg_case import PgCase
+from prober import Prober
 
 SHARED = None
 
@@ -167,6 +169,20 @@ class Flapping(PgCase):
             self.assertLess(len(lines), 25, "\n".join(lines))
             print("worst of %d lookups in memory: %.1f ms (%.1f ms alone)"
                   % (prober.asked, 1000 * prober.worst_s, 1000 * alone.worst_s))
+
+
+class TheProberItself(PgCase):
+    def test_a_loop_that_is_held_up_is_seen(self):
+        d = self.serve({"m": SHARED.map_text()})
+        for _ in range(5):  # some of the time may be the machine's
+            with Prober(d) as prober:
+                d.signal(signal.SIGSTOP)
+                time.sleep(0.7)
+                d.signal(signal.SIGCONT)
+            self.assertIsNone(prober.wrong)
+            if prober.worst_s > 0.3:
+                return
+        self.fail("it was held up for 0.7 s, and only %.2f s were seen" % prober.worst_s)
 
 
 if __name__ == "__main__":

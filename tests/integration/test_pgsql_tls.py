@@ -21,7 +21,8 @@ import unittest
 
 from daemon import main, until, write
 from pg import DATABASE, PASSWORD, ROLE, Postgres
-from pg_case import PgCase, Prober
+from pg_case import PgCase
+from prober import Prober
 
 CA = None
 PG = None  # has TLS, and a right certificate at the beginning of each test

@@ -243,9 +243,12 @@ class ImportPostfixadmin(PgCase):
     def test_the_source_goes_in_the_middle(self):
         self.in_source("INSERT INTO mailbox SELECT 'u' || i || '@two.example', 'u', 'two.example'"
                     " FROM generate_series(1, 60000) i")
-        # The target waits at the logins; the source is ended meanwhile.
-        self.pg.sql("CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS"
-                    " 'BEGIN PERFORM pg_sleep(2); RETURN NULL; END';"
+        # The target waits at the logins until it may go on, which a sequence tells for being of no
+        # transaction; the source is ended meanwhile.
+        self.pg.sql("CREATE SEQUENCE public.go;"
+                    "CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
+                    " AS 'BEGIN FOR i IN 1..3000 LOOP EXIT WHEN (SELECT is_called FROM public.go);"
+                    " PERFORM pg_sleep(0.02); END LOOP; RETURN NULL; END';"
                     "CREATE TRIGGER slow AFTER INSERT ON dictd.logins"
                     " EXECUTE FUNCTION public.slow()")
         try:
@@ -257,11 +260,12 @@ class ImportPostfixadmin(PgCase):
             while ended == "0" and time.monotonic() < until:
                 ended = self.pg.sql(
                     "SELECT count(pg_terminate_backend(s.pid)) FROM pg_stat_activity s"
-                    " WHERE s.datname = '%s' AND EXISTS (SELECT FROM pg_stat_activity t"
+                    " WHERE s.datname = '%s' AND s.backend_type = 'client backend' AND EXISTS (SELECT FROM pg_stat_activity t"
                     "  WHERE t.wait_event = 'PgSleep')" % SOURCE).strip()
+            self.pg.sql("SELECT nextval('public.go')")
             out, err = done.communicate(timeout=60)
         finally:
-            self.pg.sql("DROP FUNCTION public.slow() CASCADE")
+            self.pg.sql("DROP FUNCTION public.slow() CASCADE; DROP SEQUENCE public.go")
         self.assertEqual(ended, "1")
         self.assertEqual((done.returncode, out), (TEMP, ""), err)
         self.assertRegex(err, "PostfixAdmin's database: .*nothing was changed; try again")
