@@ -55,6 +55,18 @@ static inline bool slice_eq_str(struct slice a, const char *s)
     return slice_eq(a, slice_str(s));
 }
 
+/* A copy at *room, with a NUL behind it. *room is what follows then. */
+static inline struct slice slice_copy(struct slice bytes, char **room)
+{
+    char *copy = *room;
+
+    if (bytes.len > 0)
+        memcpy(copy, bytes.ptr, bytes.len);
+    copy[bytes.len] = '\0';
+    *room = copy + bytes.len + 1;
+    return slice_of(copy, bytes.len);
+}
+
 /* Equal when ASCII letters' case is ignored. */
 static inline bool slice_eq_nocase(struct slice a, struct slice b)
 {

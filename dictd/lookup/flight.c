@@ -104,7 +104,7 @@ void flights_leave(struct flight_asker *asker, enum flight_leaving why)
     if (asker->is_settling)
         LIST_REMOVE(asker, settling);
     asker->is_settling = false;
-    for (i = 0; i < KEYWALK_MAX_CANDIDATES && asker->waiting > 0; i++) {
+    for (i = 0; i < asker->n_seats && asker->waiting > 0; i++) {
         struct flight_seat *seat = &asker->seats[i];
         struct flight *flight = seat->flight;
 

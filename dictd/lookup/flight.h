@@ -51,6 +51,8 @@ struct flight_seat {
 /* Somebody who waits for keys of one source; embedded in who it is. index: the seat's. */
 struct flight_asker {
     struct flights *flights;
+    struct flight_seat *seats; /* zeroed; borrowed */
+    size_t n_seats;
     /* answer NULL: the source stopped before this key. Must not ask, leave or free. */
     void (*answered)(struct flight_asker *asker, size_t index, const struct answer *answer);
     /* After all answered of one query; may do anything. */
@@ -58,7 +60,6 @@ struct flight_asker {
     size_t waiting; /* seats that are under way */
     bool is_settling;
     LIST_ENTRY(flight_asker) settling;
-    struct flight_seat seats[KEYWALK_MAX_CANDIDATES];
 };
 
 /* ref is borrowed, and told of the cache, which may be NULL. */

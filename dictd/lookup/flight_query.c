@@ -61,10 +61,7 @@ static struct query *query_new(struct flights *flights, struct map *map,
     for (i = 0; i < n; i++) {
         struct flight *flight = &query->flights_of[i];
 
-        if (keys[i].len > 0)
-            memcpy(at, keys[i].ptr, keys[i].len);
-        flight->key = slice_of(at, keys[i].len);
-        at += keys[i].len + 1;
+        flight->key = slice_copy(keys[i], &at);
         flight->query = query;
         flight->is_listed = true;
         TAILQ_INIT(&flight->seats);

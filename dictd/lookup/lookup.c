@@ -94,7 +94,7 @@ static bool ask_source(struct lookup *lookup, size_t source, size_t from)
             lookup_cell(lookup, i, source)->state != CELL_UNKNOWN)
             continue;
         lookup_cell(lookup, i, source)->state = CELL_ASKED;
-        keys[n] = lookup_key(lookup, i);
+        keys[n] = lookup->candidates[i].key;
         candidates[n++] = i;
     }
     if (n == 0)
@@ -128,9 +128,7 @@ static void lookup_free(struct lookup *lookup, enum flight_leaving why)
         flights_leave(&lookup->asks[i].asker, why);
     loop_timer_free(lookup->timer);
     map_unref(lookup->map);
-    buf_fini(&lookup->texts);
-    free(lookup->asks);
-    free(lookup->cells);
+    buf_fini(&lookup->values);
     free(lookup);
 }
 
@@ -143,7 +141,8 @@ static void refresh_cells(struct lookup *lookup)
     for (i = 0; i < lookup->n_candidates; i++) {
         for (j = 0; j < lookup->map->n_sources; j++) {
             if (lookup_cell(lookup, i, j)->due)
-                lookup_note_due(lookup->room, lookup->map->sources[j], lookup_key(lookup, i));
+                lookup_note_due(lookup->room, lookup->map->sources[j],
+                                lookup->candidates[i].key);
         }
     }
     lookup_refresh_due(lookup->room, lookup->map);
@@ -260,28 +259,53 @@ static void start_timer(struct lookup *lookup)
                    may_be_stale && timeout_ms > CLIENT_WAITS_MS ? CLIENT_WAITS_MS : timeout_ms);
 }
 
+/* All candidates of a key, their keys borrowed from the walk; how many. */
+static size_t walk_whole(struct lookup_room *room, const struct map *map, struct slice key,
+                         struct keywalk_candidate *candidates, size_t *key_bytes)
+{
+    struct keywalk_candidate candidate;
+    size_t n = 0;
+
+    *key_bytes = 0;
+    keywalk_start(room->walk, map->rules, map->search, map->idn, key);
+    while (keywalk_next(room->walk, &candidate)) {
+        candidates[n++] = candidate;
+        *key_bytes += candidate.key.len + 1;
+    }
+    return n;
+}
+
 static struct lookup *lookup_new(struct lookup_room *room, struct map *map, struct slice key)
 {
-    struct lookup *lookup = mem_zalloc(sizeof *lookup);
-    struct keywalk_candidate candidate;
-    size_t i;
+    struct keywalk_candidate candidates[KEYWALK_MAX_CANDIDATES];
+    size_t key_bytes, n = walk_whole(room, map, key, candidates, &key_bytes);
+    size_t n_sources = map->n_sources, n_cells = n * n_sources, i;
+    struct flight_seat *seats;
+    struct lookup *lookup;
+    char *keys;
+
+    lookup = mem_zalloc(sizeof *lookup + n_sources * sizeof *lookup->asks +
+                        n_cells * (sizeof *lookup->cells + sizeof *seats) +
+                        n * sizeof *candidates + key_bytes);
+    lookup->asks = (struct ask *)(lookup + 1);
+    lookup->cells = (struct cell *)(lookup->asks + n_sources);
+    seats = (struct flight_seat *)(lookup->cells + n_cells);
+    lookup->candidates = (struct keywalk_candidate *)(seats + n_cells);
+    keys = (char *)(lookup->candidates + n);
 
     lookup->room = room;
     lookup->map = map_ref(map);
-    keywalk_start(room->walk, map->rules, map->search, map->idn, key);
-    while (keywalk_next(room->walk, &candidate)) {
-        lookup->candidates[lookup->n_candidates++] = (struct candidate){
-            .key_at = lookup_keep_text(lookup, candidate.key),
-            .key_len = candidate.key.len,
-            .step = candidate.step,
-        };
+    lookup->n_candidates = n;
+    for (i = 0; i < n; i++) {
+        lookup->candidates[i].key = slice_copy(candidates[i].key, &keys);
+        lookup->candidates[i].step = candidates[i].step;
     }
-    lookup->cells = mem_array(lookup->n_candidates * map->n_sources, sizeof *lookup->cells);
-    lookup->asks = mem_array(map->n_sources, sizeof *lookup->asks);
-    for (i = 0; i < map->n_sources; i++) {
+    for (i = 0; i < n_sources; i++) {
         lookup->asks[i].lookup = lookup;
         lookup->asks[i].source = i;
         lookup->asks[i].asker.flights = map->sources[i]->flights;
+        lookup->asks[i].asker.seats = seats + i * n;
+        lookup->asks[i].asker.n_seats = n;
         lookup->asks[i].asker.answered = on_answered;
         lookup->asks[i].asker.settled = on_settled;
     }

@@ -44,12 +44,7 @@ struct cell {
     enum answer_status status;
     enum lookup_from from;
     bool due;
-    size_t text_at, text_len; /* in lookup->texts */
-};
-
-struct candidate {
-    size_t key_at, key_len; /* in lookup->texts */
-    enum keywalk_step step;
+    size_t text_at, text_len; /* in lookup->values */
 };
 
 /* What is asked of one source. Its seats are the candidates. */
@@ -60,6 +55,7 @@ struct ask {
     uint64_t started_us;
 };
 
+/* One block of memory, but for the values. */
 struct lookup {
     struct lookup_room *room;
     struct map *map;
@@ -70,8 +66,8 @@ struct lookup {
     uint64_t started_ms;
     size_t n_counted; /* see lookup_room */
     bool hurries;     /* what is asked for may be taken from what the cache has from before */
-    struct buf texts; /* keys and values */
-    struct candidate candidates[KEYWALK_MAX_CANDIDATES];
+    struct buf values;
+    struct keywalk_candidate *candidates;
     size_t n_candidates;
     struct ask *asks;   /* one per source */
     struct cell *cells; /* candidate-major: [candidate * n_sources + source] */
@@ -116,10 +112,6 @@ struct answer lookup_failure(struct buf *out, const struct map *map, const char 
 /* --- the table --- */
 
 struct cell *lookup_cell(struct lookup *lookup, size_t candidate, size_t source);
-/* Borrowed until the next change of texts. */
-struct slice lookup_key(const struct lookup *lookup, size_t candidate);
-/* Keeps a copy, with a NUL behind it, as candidates have; its place in texts. */
-size_t lookup_keep_text(struct lookup *lookup, struct slice text);
 void lookup_fill(struct lookup *lookup, size_t candidate, size_t source,
                  const struct known *known, bool coalesced, uint64_t elapsed_us);
 /* True when the cell is known, if need be by looking now. */

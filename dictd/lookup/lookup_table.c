@@ -14,26 +14,11 @@ struct cell *lookup_cell(struct lookup *lookup, size_t candidate, size_t source)
     return &lookup->cells[candidate * lookup->map->n_sources + source];
 }
 
-static struct slice text_at(const struct lookup *lookup, size_t at, size_t len)
+/* Borrowed until the next one is filled in. */
+static struct slice text_of(const struct lookup *lookup, const struct cell *cell)
 {
-    return slice_of(lookup->texts.data + at, len);
-}
-
-struct slice lookup_key(const struct lookup *lookup, size_t candidate)
-{
-    const struct candidate *c = &lookup->candidates[candidate];
-
-    return text_at(lookup, c->key_at, c->key_len);
-}
-
-/* Keeps a copy, with a NUL behind it, as candidates have. */
-size_t lookup_keep_text(struct lookup *lookup, struct slice text)
-{
-    size_t at = lookup->texts.len;
-
-    buf_add_slice(&lookup->texts, text);
-    buf_add_char(&lookup->texts, '\0');
-    return at;
+    return slice_of(cell->text_len > 0 ? lookup->values.data + cell->text_at : "",
+                    cell->text_len);
 }
 
 static void show(struct lookup *lookup, size_t candidate, size_t source,
@@ -42,7 +27,7 @@ static void show(struct lookup *lookup, size_t candidate, size_t source,
     const struct cell *cell = lookup_cell(lookup, candidate, source);
     bool from_cache = known->from == LOOKUP_FROM_CACHE;
     const struct lookup_step step = {
-        .key = lookup_key(lookup, candidate),
+        .key = lookup->candidates[candidate].key,
         .step = lookup->candidates[candidate].step,
         .source = lookup->map->sources[source]->name,
         .from = known->from,
@@ -51,7 +36,7 @@ static void show(struct lookup *lookup, size_t candidate, size_t source,
         .ttl_ms = from_cache ? known->hit.ttl_ms : 0,
         .coalesced = coalesced,
         .elapsed_us = elapsed_us,
-        .answer = {cell->status, text_at(lookup, cell->text_at, cell->text_len)},
+        .answer = {cell->status, text_of(lookup, cell)},
     };
 
     lookup->trace.fn(lookup->trace.ctx, &step);
@@ -66,8 +51,9 @@ void lookup_fill(struct lookup *lookup, size_t candidate, size_t source,
     cell->status = known->answer.status;
     cell->from = known->from;
     cell->due = lookup_is_due(known);
-    cell->text_at = lookup_keep_text(lookup, known->answer.text);
+    cell->text_at = lookup->values.len;
     cell->text_len = known->answer.text.len;
+    buf_add_slice(&lookup->values, known->answer.text);
     if (lookup->trace.fn != NULL)
         show(lookup, candidate, source, known, coalesced, elapsed_us);
 }
@@ -84,7 +70,7 @@ bool lookup_know(struct lookup *lookup, size_t candidate, size_t source)
     if (cell->state != CELL_UNKNOWN)
         return cell->state == CELL_KNOWN;
     started_us = lookup->trace.fn != NULL ? clock_monotonic_us() : 0;
-    key = lookup_hashed(lookup->map, lookup_key(lookup, candidate));
+    key = lookup_hashed(lookup->map, lookup->candidates[candidate].key);
     if (!lookup_recall(lookup->map, ref, &key, loop_now_ms(lookup->room->loop), &known))
         return false;
     if (known.from == LOOKUP_FROM_CACHE && lookup->n_counted > 0)
@@ -104,8 +90,8 @@ static bool use_stale(struct lookup *lookup, size_t candidate, size_t source)
 
     if (ref->cache == NULL)
         return false;
-    cache_get(ref->cache, ref->cache_id, &lookup->map->policy, lookup_key(lookup, candidate),
-              loop_now_ms(lookup->room->loop), &known.hit);
+    cache_get(ref->cache, ref->cache_id, &lookup->map->policy,
+              lookup->candidates[candidate].key, loop_now_ms(lookup->room->loop), &known.hit);
     if (known.hit.state == CACHE_MISS)
         return false;
     lookup_count_hit(lookup->map, ref, &known.hit);
@@ -135,7 +121,7 @@ static enum verdict judge_candidate(struct lookup *lookup, size_t candidate, str
         cell = lookup_cell(lookup, candidate, i);
         if (cell->status == ANSWER_TEMP || cell->status == ANSWER_PERM)
             use_stale(lookup, candidate, i);
-        text = text_at(lookup, cell->text_at, cell->text_len);
+        text = text_of(lookup, cell);
         if (cell->status == ANSWER_TEMP || cell->status == ANSWER_PERM) {
             *out = lookup_failure(
                 value, map, cell->from == LOOKUP_FROM_REFUSAL ? NULL : map->sources[i]->name,

@@ -350,10 +350,7 @@ static struct source_request *request_new(struct generation *generation,
         struct item *item = &request->items[i];
 
         item->request = request;
-        if (keys[i].len > 0)
-            memcpy(at, keys[i].ptr, keys[i].len);
-        item->execution.key = slice_of(at, keys[i].len);
-        at += keys[i].len + 1;
+        item->execution.key = slice_copy(keys[i], &at);
     }
     return request;
 }

@@ -189,7 +189,8 @@ static struct source_request *nss_lookup(struct source *base, const struct slice
 {
     struct nss_source *source = (struct nss_source *)base;
     struct source_request *request = mem_zalloc(sizeof *request);
-    size_t total = 0, at = 0;
+    size_t total = 0;
+    char *at;
 
     for (size_t i = 0; i < n; i++)
         total += keys[i].len + 1;
@@ -200,13 +201,9 @@ static struct source_request *nss_lookup(struct source *base, const struct slice
     request->n = n;
     request->answers = mem_array(n, sizeof *request->answers);
     request->keys = mem_array(n, sizeof *request->keys);
-    request->bytes = mem_zalloc(total);
-    for (size_t i = 0; i < n; i++) {
-        if (keys[i].len > 0)
-            memcpy(request->bytes + at, keys[i].ptr, keys[i].len);
-        request->keys[i] = slice_of(request->bytes + at, keys[i].len);
-        at += keys[i].len + 1;
-    }
+    request->bytes = at = mem_alloc(total);
+    for (size_t i = 0; i < n; i++)
+        request->keys[i] = slice_copy(keys[i], &at);
     request->job =
         worker_submit(source->env->workers, request_run, request_done, request_drop, request);
     return request;
