@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "dictd/base/clock.h"
 #include "dictd/base/mem.h"
 #include "dictd/lookup/lookup_parts.h"
 
@@ -29,6 +28,7 @@ void lookup_room_free(struct lookup_room *room)
         return;
     keywalk_free(room->walk);
     buf_fini(&room->value);
+    buf_fini(&room->outcome);
     free(room);
 }
 
@@ -99,7 +99,7 @@ static bool ask_source(struct lookup *lookup, size_t source, size_t from)
     }
     if (n == 0)
         return false;
-    ask->started_us = clock_monotonic_us();
+    ask->started_us = lookup_watch_us(lookup);
     verdict = flights_ask(&ask->asker, lookup->map, keys, candidates, n);
     if (verdict == FLIGHT_UNDER_WAY)
         return false;
@@ -165,6 +165,7 @@ static bool advance(struct lookup *lookup, struct buf *value, struct answer *ans
 {
     size_t candidate, source;
 
+    lookup->advances++;
     while (lookup_judge(lookup, value, answer, &candidate, &source) != VERDICT_ENDED) {
         if (!ask(lookup, candidate, source))
             return false;
@@ -184,19 +185,17 @@ static void on_answered(struct flight_asker *asker, size_t candidate,
         const struct known known = {.answer = *answer, .from = LOOKUP_FROM_BACKEND};
 
         lookup_fill(lookup, candidate, ask->source, &known, asker->seats[candidate].joined,
-                    clock_monotonic_us() - ask->started_us);
+                    lookup_watch_us(lookup) - ask->started_us);
     }
 }
 
 static void on_settled(struct flight_asker *asker)
 {
     struct lookup *lookup = ((struct ask *)asker)->lookup;
-    struct buf value = {NULL, 0, 0};
     struct answer answer;
 
-    if (advance(lookup, &value, &answer))
+    if (advance(lookup, &lookup->room->outcome, &answer))
         finish(lookup, answer, FLIGHT_GONE);
-    buf_fini(&value);
 }
 
 /* True: what the cache has from before reaches an outcome, in *answer. */
@@ -205,6 +204,7 @@ static bool judge_in_a_hurry(struct lookup *lookup, struct buf *value, struct an
     size_t candidate, source;
     enum verdict verdict;
 
+    lookup->advances++;
     lookup->hurries = true;
     verdict = lookup_judge(lookup, value, answer, &candidate, &source);
     lookup->hurries = false;
@@ -232,18 +232,17 @@ static void on_timer(void *ctx)
     struct lookup *lookup = ctx;
     uint64_t waited_ms = loop_now_ms(lookup->room->loop) - lookup->started_ms;
     bool is_last = waited_ms >= lookup->map->timeout_ms;
-    struct buf value = {NULL, 0, 0};
+    struct buf *value = &lookup->room->outcome;
     struct answer answer;
 
-    if (judge_in_a_hurry(lookup, &value, &answer)) {
+    if (judge_in_a_hurry(lookup, value, &answer)) {
         finish(lookup, answer, is_last ? FLIGHT_TIMEOUT : FLIGHT_KEEP);
     } else if (is_last) {
         lookup->map->stats.timeouts++;
-        finish(lookup, timed_out(lookup, &value), FLIGHT_TIMEOUT);
+        finish(lookup, timed_out(lookup, value), FLIGHT_TIMEOUT);
     } else {
         loop_timer_arm(lookup->timer, lookup->map->timeout_ms - waited_ms);
     }
-    buf_fini(&value);
 }
 
 /* Half way, a look at what the cache has from before, where it may serve. */

@@ -8,6 +8,7 @@
 #ifndef DICTD_LOOKUP_LOOKUP_PARTS_H
 #define DICTD_LOOKUP_LOOKUP_PARTS_H
 
+#include "dictd/base/clock.h"
 #include "dictd/lookup/flight.h"
 #include "dictd/lookup/lookup.h"
 
@@ -22,7 +23,8 @@ struct due {
 struct lookup_room {
     struct loop *loop;
     struct keywalk *walk;
-    struct buf value; /* of an answer given at once: united values, or a reason */
+    struct buf value;   /* of an answer given at once: united values, or a reason */
+    struct buf outcome; /* the same of a lookup that waited; done may start others */
     struct due due[LOOKUP_DUE_MAX];
     size_t n_due;
     uint64_t now_ms;  /* of the lookup at once */
@@ -44,6 +46,7 @@ struct cell {
     enum answer_status status;
     enum lookup_from from;
     bool due;
+    unsigned looked;          /* in which advance of the lookup it was not known */
     size_t text_at, text_len; /* in lookup->values */
 };
 
@@ -65,7 +68,8 @@ struct lookup {
     struct loop_timer *timer;
     uint64_t started_ms;
     size_t n_counted; /* see lookup_room */
-    bool hurries;     /* what is asked for may be taken from what the cache has from before */
+    unsigned advances;
+    bool hurries; /* what is asked for may be taken from what the cache has from before */
     struct buf values;
     struct keywalk_candidate *candidates;
     size_t n_candidates;
@@ -114,6 +118,12 @@ struct answer lookup_failure(struct buf *out, const struct map *map, const char 
 struct cell *lookup_cell(struct lookup *lookup, size_t candidate, size_t source);
 void lookup_fill(struct lookup *lookup, size_t candidate, size_t source,
                  const struct known *known, bool coalesced, uint64_t elapsed_us);
+/* The clock for somebody who watches; else 0. */
+static inline uint64_t lookup_watch_us(const struct lookup *lookup)
+{
+    return lookup->trace.fn != NULL ? clock_monotonic_us() : 0;
+}
+
 /* True when the cell is known, if need be by looking now. */
 bool lookup_know(struct lookup *lookup, size_t candidate, size_t source);
 

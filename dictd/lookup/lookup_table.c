@@ -5,7 +5,6 @@
  * outcome or the first cell that is still unknown, which is then what has to be
  * asked. So the outcome never depends on which answer came first.
  */
-#include "dictd/base/clock.h"
 #include "dictd/lookup/combine.h"
 #include "dictd/lookup/lookup_parts.h"
 
@@ -67,18 +66,19 @@ bool lookup_know(struct lookup *lookup, size_t candidate, size_t source)
     struct known known;
     uint64_t started_us;
 
-    if (cell->state != CELL_UNKNOWN)
+    if (cell->state != CELL_UNKNOWN || cell->looked == lookup->advances)
         return cell->state == CELL_KNOWN;
-    started_us = lookup->trace.fn != NULL ? clock_monotonic_us() : 0;
+    started_us = lookup_watch_us(lookup);
     key = lookup_hashed(lookup->map, lookup->candidates[candidate].key);
-    if (!lookup_recall(lookup->map, ref, &key, loop_now_ms(lookup->room->loop), &known))
+    if (!lookup_recall(lookup->map, ref, &key, loop_now_ms(lookup->room->loop), &known)) {
+        cell->looked = lookup->advances;
         return false;
+    }
     if (known.from == LOOKUP_FROM_CACHE && lookup->n_counted > 0)
         lookup->n_counted--;
     else if (known.from == LOOKUP_FROM_CACHE)
         lookup_count_hit(lookup->map, ref, &known.hit);
-    lookup_fill(lookup, candidate, source, &known, false,
-                lookup->trace.fn != NULL ? clock_monotonic_us() - started_us : 0);
+    lookup_fill(lookup, candidate, source, &known, false, lookup_watch_us(lookup) - started_us);
     return true;
 }
 
