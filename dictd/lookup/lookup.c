@@ -13,11 +13,14 @@
 
 enum { CLIENT_WAITS_MS = 1800 /* RFC 8767, section 5: client response timer */ };
 
+static void on_timeout(struct timeout *timeout);
+
 struct lookup_room *lookup_room_new(struct loop *loop)
 {
     struct lookup_room *room = mem_zalloc(sizeof *room);
 
     room->loop = loop;
+    room->timeouts = timeouts_new(loop, on_timeout);
     room->walk = keywalk_new();
     return room;
 }
@@ -26,6 +29,7 @@ void lookup_room_free(struct lookup_room *room)
 {
     if (room == NULL)
         return;
+    timeouts_free(room->timeouts);
     keywalk_free(room->walk);
     buf_fini(&room->value);
     buf_fini(&room->outcome);
@@ -126,7 +130,7 @@ static void lookup_free(struct lookup *lookup, enum flight_leaving why)
 
     for (i = 0; i < lookup->map->n_sources; i++)
         flights_leave(&lookup->asks[i].asker, why);
-    loop_timer_free(lookup->timer);
+    timeout_lift(&lookup->timeout);
     map_unref(lookup->map);
     buf_fini(&lookup->values);
     free(lookup);
@@ -227,9 +231,9 @@ static struct answer timed_out(struct lookup *lookup, struct buf *value)
     return lookup_failure(value, map, slow, ANSWER_TEMP, slice_str(cause));
 }
 
-static void on_timer(void *ctx)
+static void on_timeout(struct timeout *timeout)
 {
-    struct lookup *lookup = ctx;
+    struct lookup *lookup = (struct lookup *)timeout;
     uint64_t waited_ms = loop_now_ms(lookup->room->loop) - lookup->started_ms;
     bool is_last = waited_ms >= lookup->map->timeout_ms;
     struct buf *value = &lookup->room->outcome;
@@ -241,21 +245,20 @@ static void on_timer(void *ctx)
         lookup->map->stats.timeouts++;
         finish(lookup, timed_out(lookup, value), FLIGHT_TIMEOUT);
     } else {
-        loop_timer_arm(lookup->timer, lookup->map->timeout_ms - waited_ms);
+        timeout_set(lookup->room->timeouts, timeout, lookup->map->timeout_ms - waited_ms);
     }
 }
 
 /* Half way, a look at what the cache has from before, where it may serve. */
-static void start_timer(struct lookup *lookup)
+static void start_clock(struct lookup *lookup)
 {
     uint64_t timeout_ms = lookup->map->timeout_ms;
     const struct cache_policy *policy = &lookup->map->policy;
     bool may_be_stale = policy->stale_ttl_ms > 0 && policy->ttl_ms > 0;
 
     lookup->started_ms = loop_now_ms(lookup->room->loop);
-    lookup->timer = loop_timer_new(lookup->room->loop, on_timer, lookup);
-    loop_timer_arm(lookup->timer,
-                   may_be_stale && timeout_ms > CLIENT_WAITS_MS ? CLIENT_WAITS_MS : timeout_ms);
+    timeout_set(lookup->room->timeouts, &lookup->timeout,
+                may_be_stale && timeout_ms > CLIENT_WAITS_MS ? CLIENT_WAITS_MS : timeout_ms);
 }
 
 /* All candidates of a key, their keys borrowed from the walk; how many. */
@@ -330,7 +333,7 @@ struct lookup *lookup_start(struct lookup_room *room, struct map *map, struct sl
     else
         lookup->n_counted = room->n_counted;
     if (!advance(lookup, &room->value, at_once)) {
-        start_timer(lookup);
+        start_clock(lookup);
         return lookup;
     }
     map->stats.at_once++;

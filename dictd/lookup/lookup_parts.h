@@ -11,6 +11,7 @@
 #include "dictd/base/clock.h"
 #include "dictd/lookup/flight.h"
 #include "dictd/lookup/lookup.h"
+#include "dictd/loop/timeouts.h"
 
 enum { LOOKUP_DUE_MAX = 2 * KEYWALK_MAX_CANDIDATES };
 
@@ -22,6 +23,7 @@ struct due {
 
 struct lookup_room {
     struct loop *loop;
+    struct timeouts *timeouts; /* of the lookups that wait */
     struct keywalk *walk;
     struct buf value;   /* of an answer given at once: united values, or a reason */
     struct buf outcome; /* the same of a lookup that waited; done may start others */
@@ -60,12 +62,12 @@ struct ask {
 
 /* One block of memory, but for the values. */
 struct lookup {
+    struct timeout timeout; /* must be first */
     struct lookup_room *room;
     struct map *map;
     struct lookup_trace trace; /* fn NULL: nobody watches */
     lookup_done_fn *done;
     void *ctx;
-    struct loop_timer *timer;
     uint64_t started_ms;
     size_t n_counted; /* see lookup_room */
     unsigned advances;
