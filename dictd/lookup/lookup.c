@@ -54,7 +54,7 @@ static size_t candidates_that_matter(struct lookup *lookup, size_t source)
     for (candidate = 0; candidate < lookup->n_candidates; candidate++) {
         for (other = 0; other < lookup->map->n_sources; other++) {
             if (!lookup_know(lookup, candidate, other) ||
-                lookup_cell(lookup, candidate, other)->status == ANSWER_NOT_FOUND)
+                lookup_cell(lookup, candidate, other)->answer.status == ANSWER_NOT_FOUND)
                 continue;
             if (lookup->map->combine == MAP_COMBINE_FIRST && other < source)
                 return candidate;
@@ -131,8 +131,9 @@ static void lookup_free(struct lookup *lookup, enum flight_leaving why)
     for (i = 0; i < lookup->map->n_sources; i++)
         flights_leave(&lookup->asks[i].asker, why);
     timeout_lift(&lookup->timeout);
+    for (i = 0; i < lookup->n_candidates * lookup->map->n_sources; i++)
+        kept_answer_fini(&lookup->cells[i].answer);
     map_unref(lookup->map);
-    buf_fini(&lookup->values);
     free(lookup);
 }
 

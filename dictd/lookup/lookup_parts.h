@@ -9,6 +9,7 @@
 #define DICTD_LOOKUP_LOOKUP_PARTS_H
 
 #include "dictd/base/clock.h"
+#include "dictd/base/kept_answer.h"
 #include "dictd/lookup/flight.h"
 #include "dictd/lookup/lookup.h"
 #include "dictd/loop/timeouts.h"
@@ -45,11 +46,10 @@ enum cell_state { CELL_UNKNOWN, CELL_ASKED, CELL_KNOWN };
 /* What one source said of one candidate. */
 struct cell {
     enum cell_state state;
-    enum answer_status status;
     enum lookup_from from;
     bool due;
-    unsigned looked;          /* in which advance of the lookup it was not known */
-    size_t text_at, text_len; /* in lookup->values */
+    unsigned looked; /* in which advance of the lookup it was not known */
+    struct kept_answer answer;
 };
 
 /* What is asked of one source. Its seats are the candidates. */
@@ -60,7 +60,7 @@ struct ask {
     uint64_t started_us;
 };
 
-/* One block of memory, but for the values. */
+/* One block of memory, but for longer answers. */
 struct lookup {
     struct timeout timeout; /* must be first */
     struct lookup_room *room;
@@ -72,7 +72,6 @@ struct lookup {
     size_t n_counted; /* see lookup_room */
     unsigned advances;
     bool hurries; /* what is asked for may be taken from what the cache has from before */
-    struct buf values;
     struct keywalk_candidate *candidates;
     size_t n_candidates;
     struct ask *asks;   /* one per source */

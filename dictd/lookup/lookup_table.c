@@ -13,17 +13,9 @@ struct cell *lookup_cell(struct lookup *lookup, size_t candidate, size_t source)
     return &lookup->cells[candidate * lookup->map->n_sources + source];
 }
 
-/* Borrowed until the next one is filled in. */
-static struct slice text_of(const struct lookup *lookup, const struct cell *cell)
-{
-    return slice_of(cell->text_len > 0 ? lookup->values.data + cell->text_at : "",
-                    cell->text_len);
-}
-
 static void show(struct lookup *lookup, size_t candidate, size_t source,
                  const struct known *known, bool coalesced, uint64_t elapsed_us)
 {
-    const struct cell *cell = lookup_cell(lookup, candidate, source);
     bool from_cache = known->from == LOOKUP_FROM_CACHE;
     const struct lookup_step step = {
         .key = lookup->candidates[candidate].key,
@@ -35,7 +27,7 @@ static void show(struct lookup *lookup, size_t candidate, size_t source,
         .ttl_ms = from_cache ? known->hit.ttl_ms : 0,
         .coalesced = coalesced,
         .elapsed_us = elapsed_us,
-        .answer = {cell->status, text_of(lookup, cell)},
+        .answer = kept_answer_get(&lookup_cell(lookup, candidate, source)->answer),
     };
 
     lookup->trace.fn(lookup->trace.ctx, &step);
@@ -47,12 +39,9 @@ void lookup_fill(struct lookup *lookup, size_t candidate, size_t source,
     struct cell *cell = lookup_cell(lookup, candidate, source);
 
     cell->state = CELL_KNOWN;
-    cell->status = known->answer.status;
     cell->from = known->from;
     cell->due = lookup_is_due(known);
-    cell->text_at = lookup->values.len;
-    cell->text_len = known->answer.text.len;
-    buf_add_slice(&lookup->values, known->answer.text);
+    kept_answer_set(&cell->answer, &known->answer);
     if (lookup->trace.fn != NULL)
         show(lookup, candidate, source, known, coalesced, elapsed_us);
 }
@@ -110,8 +99,8 @@ static enum verdict judge_candidate(struct lookup *lookup, size_t candidate, str
 
     buf_clear(value);
     for (i = 0; i < map->n_sources; i++) {
-        struct cell *cell;
-        struct slice text;
+        const struct cell *cell;
+        struct answer answer;
 
         if (!lookup_know(lookup, candidate, i) &&
             !(lookup->hurries && use_stale(lookup, candidate, i))) {
@@ -119,23 +108,23 @@ static enum verdict judge_candidate(struct lookup *lookup, size_t candidate, str
             return VERDICT_WAIT;
         }
         cell = lookup_cell(lookup, candidate, i);
-        if (cell->status == ANSWER_TEMP || cell->status == ANSWER_PERM)
-            use_stale(lookup, candidate, i);
-        text = text_of(lookup, cell);
-        if (cell->status == ANSWER_TEMP || cell->status == ANSWER_PERM) {
+        answer = kept_answer_get(&cell->answer);
+        if (lookup_is_failure(&answer) && use_stale(lookup, candidate, i))
+            answer = kept_answer_get(&cell->answer);
+        if (lookup_is_failure(&answer)) {
             *out = lookup_failure(
                 value, map, cell->from == LOOKUP_FROM_REFUSAL ? NULL : map->sources[i]->name,
-                cell->status, text);
+                answer.status, answer.text);
             return VERDICT_ENDED;
         }
-        if (cell->status != ANSWER_FOUND)
+        if (answer.status != ANSWER_FOUND)
             continue;
         if (map->combine == MAP_COMBINE_FIRST) {
-            buf_add_slice(value, text);
+            buf_add_slice(value, answer.text);
             *out = answer_found(buf_slice(value));
             return VERDICT_ENDED;
         }
-        combine_add(value, text);
+        combine_add(value, answer.text);
     }
     if (value->len == 0)
         return VERDICT_NEXT_CANDIDATE;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#include "dictd/base/kept_answer.h"
 #include "dictd/base/mem.h"
 
 enum { OUT_HIGH = 64 * 1024 };
@@ -12,8 +13,8 @@ enum { OUT_HIGH = 64 * 1024 };
 struct slot {
     TAILQ_ENTRY(slot) link;
     struct session *session;
-    struct lookup *lookup; /* NULL: the reply is there */
-    struct buf reply;
+    struct lookup *lookup; /* NULL: the answer is there */
+    struct kept_answer answer;
 };
 
 struct session {
@@ -22,7 +23,7 @@ struct session {
     void *wake_ctx;
     TAILQ_HEAD(, slot) slots;
     size_t n_slots;
-    size_t ready_bytes; /* of replies in slots */
+    size_t ready_bytes; /* of answers in slots */
 };
 
 struct session *session_new(const struct session_env *env, session_wake_fn *wake,
@@ -41,10 +42,10 @@ static void slot_free(struct slot *slot)
 {
     TAILQ_REMOVE(&slot->session->slots, slot, link);
     slot->session->n_slots--;
-    slot->session->ready_bytes -= slot->reply.len;
+    slot->session->ready_bytes -= slot->answer.len;
     if (slot->lookup != NULL)
         lookup_cancel(slot->lookup);
-    buf_fini(&slot->reply);
+    kept_answer_fini(&slot->answer);
     free(slot);
 }
 
@@ -72,14 +73,19 @@ static struct slot *slot_new(struct session *session)
     return slot;
 }
 
+static void slot_answer(struct slot *slot, const struct answer *answer)
+{
+    kept_answer_set(&slot->answer, answer);
+    slot->session->ready_bytes += slot->answer.len;
+}
+
 static void on_done(void *ctx, const struct answer *answer)
 {
     struct slot *slot = ctx;
     struct session *session = slot->session;
 
     slot->lookup = NULL;
-    session->env->codec->encode(answer, &slot->reply);
-    session->ready_bytes += slot->reply.len;
+    slot_answer(slot, answer);
     if (slot == TAILQ_FIRST(&session->slots))
         session->wake(session->wake_ctx);
 }
@@ -87,15 +93,10 @@ static void on_done(void *ctx, const struct answer *answer)
 /* The reply to a request whose answer is known. */
 static void reply(struct session *session, const struct answer *answer, struct buf *out)
 {
-    struct slot *slot;
-
-    if (session->n_slots == 0) {
+    if (session->n_slots == 0)
         session->env->codec->encode(answer, out);
-        return;
-    }
-    slot = slot_new(session);
-    session->env->codec->encode(answer, &slot->reply);
-    session->ready_bytes += slot->reply.len;
+    else
+        slot_answer(slot_new(session), answer);
 }
 
 static void begin(struct session *session, const struct request *request, struct buf *out)
@@ -156,7 +157,9 @@ void session_output(struct session *session, struct buf *out)
     struct slot *slot;
 
     while ((slot = TAILQ_FIRST(&session->slots)) != NULL && slot->lookup == NULL) {
-        buf_add_slice(out, buf_slice(&slot->reply));
+        const struct answer answer = kept_answer_get(&slot->answer);
+
+        session->env->codec->encode(&answer, out);
         slot_free(slot);
     }
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dictd/base/kept_answer.h"
 #include "dictd/base/mem.h"
 #include "sources/file/file_live.h"
 
@@ -30,13 +31,12 @@ struct backend_source {
     bool closing;
 };
 
-/* What became of one key. Its answer's text is in the request's texts. */
+/* What became of one key. */
 struct item {
     struct backend_execution execution; /* must be first: events get a pointer to it */
     struct source_request *request;
     bool known;
-    enum answer_status status;
-    size_t text_at, text_len;
+    struct kept_answer answer;
 };
 
 /*
@@ -51,7 +51,6 @@ struct source_request {
     bool is_decided;
     size_t n_out;    /* executions that the pool holds */
     size_t n_judged; /* items that are known from the first on */
-    struct buf texts;
     size_t n;
     struct item items[];
 };
@@ -63,7 +62,8 @@ static void request_free_if_done(struct source_request *request)
     if (request->done != NULL || request->n_out > 0 || request->is_decided)
         return;
     request->generation->n_requests--;
-    buf_fini(&request->texts);
+    for (size_t i = 0; i < request->n; i++)
+        kept_answer_fini(&request->items[i].answer);
     free(request);
 }
 
@@ -75,7 +75,7 @@ static void judge(struct source_request *request)
     if (request->is_decided || request->done == NULL)
         return;
     while (!end && request->n_judged < request->n && request->items[request->n_judged].known) {
-        end = request->items[request->n_judged].status != ANSWER_NOT_FOUND;
+        end = request->items[request->n_judged].answer.status != ANSWER_NOT_FOUND;
         request->n_judged++;
     }
     if (!end && request->n_judged < request->n)
@@ -86,13 +86,8 @@ static void judge(struct source_request *request)
 
 static void item_know(struct item *item, const struct answer *answer)
 {
-    struct buf *texts = &item->request->texts;
-
     item->known = true;
-    item->status = answer->status;
-    item->text_at = texts->len;
-    item->text_len = answer->text.len;
-    buf_add_slice(texts, answer->text);
+    kept_answer_set(&item->answer, answer);
     judge(item->request);
 }
 
@@ -130,14 +125,8 @@ static void deliver(struct source_request *request)
 
     if (request->n_judged > KEYWALK_MAX_CANDIDATES)
         list = mem_array(request->n_judged, sizeof *list);
-    for (size_t i = 0; i < request->n_judged; i++) {
-        const struct item *item = &request->items[i];
-
-        list[i] = (struct answer){
-            item->status,
-            slice_of(item->text_len > 0 ? request->texts.data + item->text_at : "",
-                     item->text_len)};
-    }
+    for (size_t i = 0; i < request->n_judged; i++)
+        list[i] = kept_answer_get(&request->items[i].answer);
     withdraw_rest(request);
     request->done = NULL;
     done(request->ctx, list, request->n_judged);
