@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The move of a host to sql/, whole: /etc/passwd, /etc/aliases and a sender_login_maps made by
 hand become a database; dictctl compare finds no difference to the old hash; Postfix is switched
-to socketmap:; an alias added with dictctl is accepted by SMTP at once; the audit trail shows it."""
+to socketmap:; an alias added with dictctl is accepted by SMTP at once, after a flush, and
+without one where the daemon listens; the audit trail shows it."""
 
 import os
 import sys
@@ -100,6 +101,27 @@ def run(report, arguments):
             flush()
             verdict(report, "a disabled login may not",
                     smtp.verdict("new@example.net", "root@example.net"), NOT_OWNED)
+
+            # As sql/README.md says: uncomment the line, and nothing is flushed any more.
+            with open(maps["sender_login"], encoding="utf-8") as file:
+                text = file.read()
+            with open(maps["sender_login"], "w", encoding="utf-8") as file:
+                file.write(text.replace("#notify_channel", "notify_channel"))
+            harness.until(lambda: pg.ctl("-s", "unix:" + daemon.admin, "status")[1]
+                          .count(" told ") == 2, 30, "the daemon listens for both maps")
+
+            def at_once(what, want):
+                seen = []
+
+                def look():
+                    seen.append(str(smtp.verdict("new@example.net", "root@example.net")))
+                    return seen[-1].startswith("%d %s " % want)
+                harness.until(look, 5, what)
+                report.check(True, what, seen[-1])
+            ctl("login", "enable", "gregory")
+            at_once("enabled again, and announced", ACCEPTED)
+            ctl("alias", "remove", "new@example.net")
+            at_once("removed, and announced", NOT_OWNED)
         out = ctl("audit", "--about", "new@example.net")
         report.check("add" in out and ADMIN in out and "new@example.net gregory" in out,
                      "the audit trail shows it", out)
