@@ -50,9 +50,10 @@ struct arguments {
 static void usage(FILE *to)
 {
     fprintf(to,
-            "usage: postfix-dictd [-c FILE] [-t] [-V]\n"
+            "usage: postfix-dictd [-c FILE] [-h] [-t] [-V]\n"
             "  -c FILE  configuration (default %s; without that file, this\n"
             "           host's own users and aliases are served)\n"
+            "  -h       print this text and end\n"
             "  -t       check the configuration and end\n"
             "  -V       print the version and end\n",
             default_path);
