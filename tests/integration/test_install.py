@@ -231,6 +231,12 @@ class OtherPaths(Scratch):
                         self.assertNotRegex(code, r"\b(SYSCONFDIR|RUNDIR|VERSION)\b", name)
 
 
+def code_of(folder):
+    """All that is compiled of it."""
+    return "".join(read(path, name) for path, _, names in os.walk(os.path.join(ROOT, folder))
+                   for name in sorted(names) if name.endswith(".c"))
+
+
 class Manuals(unittest.TestCase):
     @unittest.skipUnless(shutil.which("mandoc"), "no mandoc")
     def test_lint(self):
@@ -275,8 +281,8 @@ class Manuals(unittest.TestCase):
     def every_parameter(self, name, n_defaults):
         """Each one that the map file may have, with the program's default where it is a number
         or a word; and none besides."""
-        code = read(ROOT, "sources/%s/%s_config.c" % (name, name))
-        known = re.search(r"parameters\[\] = \{(.*?)NULL\}", code, re.S).group(1)
+        code = code_of("sources/" + name)
+        known = re.search(r"\bparameters\[\] = \{(.*?)NULL\}", code, re.S).group(1)
         known = re.findall(r'"(\w+)"', known)
         self.assertGreater(len(known), 15)
         page = dict(re.findall(r'(?m)^\.It Sy (\w+) Pq "(.*)"$',
@@ -302,9 +308,7 @@ class Manuals(unittest.TestCase):
 
     def test_log_lines(self):
         """What the manuals say is logged stands in the program."""
-        code = "".join(read(path, name) for floor in ("dictd", "sources")
-                       for path, _, names in os.walk(os.path.join(ROOT, floor))
-                       for name in names if name.endswith(".c"))
+        code = code_of("dictd") + code_of("sources")
         code = re.sub(r'"\s*(?:PRI\w+)?\s*"', "", code)  # literals that the compiler joins
         entries = []
         for page in ("man/postfix-dictd.8", "man/dictd-pgsql.5", "man/dictd-ldap.5"):
@@ -319,7 +323,7 @@ class Manuals(unittest.TestCase):
 
     def test_socket_names(self):
         page = read(ROOT, "man/postfix-dictd.8")
-        source = read(ROOT, "dictd/server/endpoints.c")
+        source = code_of("dictd/server")
         for name in ("socketmap", "tcp_table=", "admin", "http"):
             self.assertIn('"%s"' % name, source)
             self.assertRegex(page, r"(?m)^\.It Cm %s" % name)
