@@ -49,7 +49,7 @@ def check(report, scratch, kind, server, sources):
     with harness.Smtp(postfix, port, "gregory") as smtp:
         harness.until(lambda: smtp.verdict("gregory@example.net",
                                            "gregory@example.net").code == 250,
-                      30, "the way back")
+                      60, "the way back")
     example.check_verdicts(report, kind + ", restarted", postfix, port)
     report.check(postfix.master_pid() == master, "Postfix is the same")
     daemon.check_end(report, "at last")
