@@ -18,6 +18,7 @@ sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import harness
 from ldap import Slapd, ldif_entry
 from pg import Postgres
+from prober import Sleeper
 
 NEGATIVE_TTL_S = 3
 OUTAGE_S = 7
@@ -28,6 +29,8 @@ SETTINGS = {
     "default_timeout": "2s",
 }
 STRANGER = "friend@example.org"
+PATIENCE_S = 60
+SLEEPER = Sleeper()  # knows when all of this machine had a pause
 
 # Login, MAIL FROM, RCPT TO, the verdict that is right; any 4xx is allowed in an outage.
 CASES = [
@@ -179,6 +182,10 @@ class Site:
     def mend(self):
         self.relay.cut = False
 
+    def wait_until_up(self):
+        """The server itself, which a busy machine may take long to start."""
+        harness.until(self.server.is_up, PATIENCE_S, self.name + " is up")
+
     def stop(self):
         for load in self.loads:
             load.ending = True
@@ -216,6 +223,11 @@ class SlapdSite(Site):
              ("member", "uid=gregory,ou=people," + self.server.suffix)]))
 
 
+def took_s(start, end):
+    """Less what the machine was not there for."""
+    return end - start - SLEEPER.overslept_s(start, end)
+
+
 def check_recovery(report, name, loads, start):
     # The pool's own back-off and a busy machine on top.
     limit = NEGATIVE_TTL_S + 3
@@ -224,9 +236,9 @@ def check_recovery(report, name, loads, start):
         return all(load.right_from(start) is not None for load in loads)
 
     try:
-        harness.until(all_right, limit + 10, "all verdicts")
+        harness.until(all_right, PATIENCE_S, "all verdicts")
         time.sleep(1)
-        slowest = max(load.right_from(start) or float("inf") for load in loads) - start
+        slowest = took_s(start, max(load.right_from(start) or float("inf") for load in loads))
         report.check(slowest <= limit, "%s: every verdict is right again in time" % name,
                      "%.1f s" % slowest)
     except harness.SetupError as error:
@@ -237,8 +249,8 @@ def check_new_recipient(report, name, postfix, port, recipient, start):
     """Unknown to Postfix before the outage, made known in it."""
     with harness.Smtp(postfix, port) as smtp:
         harness.until(lambda: smtp.verdict(STRANGER, recipient).code == 250,
-                      NEGATIVE_TTL_S + 10, "a recipient made in the outage")
-        took = time.monotonic() - start
+                      PATIENCE_S, "a recipient made in the outage")
+        took = took_s(start, time.monotonic())
         report.check(took <= NEGATIVE_TTL_S + 4, "%s: what changed is seen in time" % name,
                      "%.1f s" % took)
 
@@ -257,6 +269,14 @@ def check_loads(report, name, site, began, last):
                  "%s: an unknown recipient has to wait" % name)
 
 
+def codes_late_in_it(load, since):
+    """At least one: a busy machine may give none in two seconds."""
+    def some():
+        codes = load.codes_since(since)
+        return codes if 250 in codes or len(codes) > 20 else None
+    return harness.until(some, PATIENCE_S, "verdicts in an outage")
+
+
 def outage(report, what, sites, postfix, begin, end, changes=False):
     """begin, end: of a site. changes: something is made known in the outage."""
     names = {site: "%s %s" % (site.name, what) for site in sites}
@@ -271,9 +291,12 @@ def outage(report, what, sites, postfix, begin, end, changes=False):
     for site in sites if changes else []:
         site.change(recipient)
     time.sleep(OUTAGE_S)
-    last = {load: load.codes_since(began + OUTAGE_S - 2) for site in sites for load in site.loads}
+    last = {load: codes_late_in_it(load, began + OUTAGE_S - 2)
+            for site in sites for load in site.loads if load.case == DIRECT}
     for site in sites:
         end(site)
+    for site in sites:
+        site.wait_until_up()
     start = time.monotonic()
     for site in sites:
         check_recovery(report, names[site], site.loads, start)
@@ -283,6 +306,7 @@ def outage(report, what, sites, postfix, begin, end, changes=False):
 
 
 def run(report, arguments):
+    SLEEPER.start()
     with harness.Scratch("outage") as scratch, Postgres() as pg, Slapd() as slapd:
         sites = [PostgresSite(pg), SlapdSite(slapd)]
         postfix = harness.Postfix(scratch, harness.Accounts(scratch), {})
