@@ -160,7 +160,7 @@ def run(*command, **options):
     return result.stdout
 
 
-def stop_process(process, seconds=10):
+def stop_process(process, seconds=30):
     """TERM, then KILL when that did not do. Returns the exit status, None when killed."""
     if process.poll() is None:
         process.terminate()
@@ -268,7 +268,7 @@ class Daemon:
             self.process = subprocess.Popen([DAEMON, "-c", self.config], cwd="/",
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             start_new_session=True)
-        until(self._answers, 10, "an answer of the daemon")
+        until(self._answers, 60, "an answer of the daemon")
         return self
 
     def stop(self):
@@ -337,7 +337,7 @@ class Accounts:
                 start_new_session=True)  # in the foreground it ends with kill(0, SIGTERM)
         scratch.own(self)
         self.socket = os.path.join(self.dir, "mux")
-        until(lambda: os.path.exists(self.socket), 10, "the start of saslauthd")
+        until(lambda: os.path.exists(self.socket), 60, "the start of saslauthd")
         self.smtpd_conf = ("pwcheck_method: saslauthd\nsaslauthd_path: %s\nmech_list: PLAIN\n"
                            % self.socket)
 
@@ -486,7 +486,7 @@ class Postfix:
         except SetupError as error:
             raise SetupError("%s%s" % (error, self.text_of_log()[-2000:])) from None
         for port, _ in self._services:
-            until(lambda: _listens(port), 10, "the start of smtpd on port %d" % port)
+            until(lambda: _listens(port), 60, "the start of smtpd on port %d" % port)
         return self
 
     def stop(self):

@@ -197,7 +197,7 @@ def check_outage(report, protocol, postfix, port, daemon):
             session.close()
     mark = reply.text.rsplit(" ", 1)[-1] + ": to=<G.Czaplinski@example.net>"
     delivered = harness.until(lambda: [line for line in postfix.text_of_log().splitlines()
-                                       if mark in line], 20, "a delivery")
+                                       if mark in line], 60, "a delivery")
     report.check("status=sent" in delivered[0] and "/discard[" in delivered[0],
                  "%s: started again, mail flows" % protocol, delivered[0])
     report.check(postfix.master_pid() == master and "reload" not in postfix.text_of_log(),
