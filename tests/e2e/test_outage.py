@@ -225,7 +225,7 @@ class SlapdSite(Site):
 
 def took_s(start, end):
     """Less what the machine was not there for."""
-    return end - start - SLEEPER.overslept_s(start, end)
+    return end - start - SLEEPER.overslept_s(start, end, least_s=0.1)
 
 
 def check_recovery(report, name, loads, start):

@@ -8,6 +8,10 @@ import subprocess
 from daemon import BUILD, PATIENCE_S, SETTLED, Case, free_port, is_sanitized, until, write
 from pg import PASSWORD
 
+# What a busy machine may take: limits that are a test's subject it sets itself.
+QUERY_TIMEOUT = "query_timeout = 20s\n"
+MAP_TIMEOUT = "default_timeout = 30s\n"
+
 # These tests are about the source itself.
 NO_CACHE = "default_cache_ttl = 0\ndefault_negative_cache_ttl = 0\n"
 DICTCTL = os.path.join(BUILD, "dictctl")
@@ -21,7 +25,8 @@ class PgCase(Case):
 
     def prepare(self, maps, extra="", search="full"):
         """A daemon for {map name: map file's text}, with a map `file` in memory beside them;
-        the files may be rewritten in its directory, as NAME.cf. Not started yet."""
+        the files may be rewritten in its directory, as NAME.cf. Not started yet. Lookups have
+        plenty of time unless a map file, or extra, says how much."""
         daemon = self.daemon(None)
         daemon.admin = os.path.join(daemon.dir, "admin")
         daemon.http = free_port()
@@ -34,8 +39,12 @@ class PgCase(Case):
                  "file_sources = texthash:%s\n" % table]
         for name, text in maps.items():
             path = os.path.join(daemon.dir, name + ".cf")
+            if self.source == "pgsql" and "query_timeout" not in text:
+                text += QUERY_TIMEOUT
             write(path, text, 0o600)
             lines.append("%s_sources = %s:%s\n" % (name, self.source, path))
+        if "_timeout" not in extra:
+            lines.append(MAP_TIMEOUT)
         daemon.configure("".join(lines) + extra)
         return daemon
 

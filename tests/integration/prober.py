@@ -55,25 +55,30 @@ def waited_s(path):
 
 
 class Sleeper(threading.Thread):
-    """Notes when it slept longer than it wanted to."""
+    """Notes when it slept longer than it wanted to, until stop()."""
 
     def __init__(self):
         super().__init__(daemon=True)
         self.gaps = []  # (from, to)
         self.since = time.monotonic()
+        self.over = False
 
     def run(self):
-        while True:
+        while not self.over:
             time.sleep(SLEEP_S)
             now = time.monotonic()
             if now - self.since > 5 * SLEEP_S:
                 self.gaps.append((self.since + SLEEP_S, now))
             self.since = now
 
-    def overslept_s(self, began, ended):
+    def stop(self):
+        self.over = True
+
+    def overslept_s(self, began, ended, least_s=0.0):
+        """Between two moments. least_s: of shorter pauses nothing is said."""
         time.sleep(2 * SLEEP_S)  # it may be about to note it
-        gaps = self.gaps + [(self.since + SLEEP_S, ended)]
-        return sum(max(0.0, min(ended, b) - max(began, a)) for a, b in gaps)
+        gaps = self.gaps + ([] if self.over else [(self.since + SLEEP_S, ended)])
+        return sum(max(0.0, min(ended, b) - max(began, a)) for a, b in gaps if b - a >= least_s)
 
 
 def main(where, pid, name, key, reply):

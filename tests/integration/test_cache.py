@@ -36,10 +36,10 @@ class Cached(unittest.TestCase):
     def daemon(self, more=""):
         daemon = ControlledDaemon()
         self.addCleanup(daemon.close)
-        self.path = self.pg.map_file(os.path.join(daemon.dir, "m.cf"))
+        self.path = self.pg.map_file(os.path.join(daemon.dir, "m.cf"), query_timeout="30s")
         self.file = os.path.join(daemon.dir, "cache")
         self.text = (SETTLED + "socketmap_listen = unix:%s\nadmin_listen = unix:%s/admin\n"
-                     "maps = m\ndefault_search = full\nm_sources = pgsql:%s\n"
+                     "maps = m\ndefault_search = full\ndefault_timeout = 40s\nm_sources = pgsql:%s\n"
                      % (daemon.socket, daemon.dir, self.path))
         daemon.configure(self.text + more)
         daemon.start()
@@ -120,7 +120,7 @@ class Running(Cached):
             self.assertTrue(d.ask("m", "nobody-here@example.net").startswith("TEMP "))
             self.assertEqual(self.steps(d, "gregory@example.net")[-1]["cache"], "stale")
             pg.launch()
-            until(lambda: d.ask("m", "nobody-here@example.net") == "NOTFOUND ", "back", 10)
+            until(lambda: d.ask("m", "nobody-here@example.net") == "NOTFOUND ", "back")
             use, _ = self.stats(d)
             self.assertGreater(use["stale"], 0)
 
@@ -142,13 +142,13 @@ class Running(Cached):
 
 class Leaving(Cached):
     """Clients that go while PostgreSQL is silent: a place is free again as soon as nobody waits,
-    and not only when query_timeout (5 s) ends the lookup."""
+    and not only when query_timeout (30 s) ends the lookup."""
 
     N = 200
-    SOON_S = 3
+    SOON_S = 15
 
     def setUp(self):
-        self.d = self.daemon("m_timeout = 40s\n")
+        self.d = self.daemon()
         self.assertEqual(self.d.ask("m", "gregory@example.net"), "OK gregory")
         self.pg.freeze()
         self.addCleanup(self.pg.thaw)
@@ -246,8 +246,8 @@ class Restarted(Cached):
                 self.assertEqual(d.ask("m", "gregory@example.net"), "OK gregory")
                 self.assertTrue(d.ask("m", "nobody-here@example.net").startswith("TEMP "))
             pg.launch()
-            until(lambda: d.ask("m", "nobody-here@example.net") == "NOTFOUND ", "back", 10)
-            until(lambda: d.ask("m", "gregory@example.net") == "OK root", "the new owner", 3)
+            until(lambda: d.ask("m", "nobody-here@example.net") == "NOTFOUND ", "back")
+            until(lambda: d.ask("m", "gregory@example.net") == "OK root", "the new owner")
 
     def test_written_at_reload_and_gone_after_flush(self):
         d = self.warm()

@@ -15,6 +15,8 @@ import threading
 import time
 import unittest
 
+from daemon import until
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(ROOT, "build")))
 DAEMON = os.path.join(BUILD, "postfix-dictd")
@@ -84,7 +86,7 @@ both_combine = union
     def start(self):
         self.log = open(os.path.join(self.dir, "log"), "wb")
         self.process = subprocess.Popen([DAEMON, "-c", self.config], stderr=self.log)
-        for _ in range(500):
+        for _ in range(1500):
             if os.path.exists(self.admin):
                 return
             if self.process.poll() is not None:
@@ -152,7 +154,7 @@ class Lookup(WithDaemon):
         self.assertNotIn("\x1b", err)
 
     def until_it_has(self, key):
-        for _ in range(500):
+        for _ in range(1500):
             if self.ctl("lookup", "sender_login", key)[0] == YES:
                 return True
             time.sleep(0.02)
@@ -210,7 +212,7 @@ class Lookup(WithDaemon):
     def test_answers_come_before_the_next_key_is_waited_for(self):
         process = subprocess.Popen([DICTCTL, "-c", self.daemon.config, "lookup", "sender_login", "-"],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        watchdog = threading.Timer(30, process.kill)
+        watchdog = threading.Timer(120, process.kill)
         watchdog.start()
         try:
             for key, value in (("root", "root"), ("gregory", "gregory"), ("staff", "gregory, root")):
@@ -492,6 +494,7 @@ class BadDaemon:
         self.listener.bind(self.path)
         self.listener.listen()
         self.serve = serve
+        self.served = 0  # connections that are closed
         self.thread = threading.Thread(target=self.loop, daemon=True)
         self.thread.start()
         test.addCleanup(self.close)
@@ -507,6 +510,7 @@ class BadDaemon:
                     self.serve(connection)
                 except OSError:
                     pass
+            self.served += 1
 
     def close(self):
         self.listener.shutdown(socket.SHUT_RDWR)
@@ -653,11 +657,11 @@ class Misbehaviour(unittest.TestCase):
         watchdog = threading.Timer(30, process.kill)
         watchdog.start()
         try:
-            for key in (b"a", b"b", b"c"):
+            for i, key in enumerate((b"a", b"b", b"c")):
                 process.stdin.write(key + b"\n")
                 process.stdin.flush()
                 self.assertEqual(process.stdout.readline(), key + b"\tv\n")
-                time.sleep(0.2)
+                until(lambda: bad.served > i, "the connection is closed")
             process.stdin.close()
             self.assertEqual(process.wait(), YES)
         finally:

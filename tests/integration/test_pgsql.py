@@ -17,6 +17,7 @@ import unittest
 
 from daemon import SETTLED, Closed, free_port, main, request, until, write
 from pg import DATABASE, PASSWORD, ROLE, Blackhole, Postgres, as_owner
+from prober import Prober
 from pg_case import NO_CACHE, PgCase
 
 SHARED = None  # the server that no test breaks
@@ -393,15 +394,10 @@ class Trouble(PgCase):
             pg.freeze()
             try:
                 started = time.monotonic()
-                with d.client() as slow:
+                with d.client() as slow, Prober(d) as prober:
                     slow.send(request("m", "gregory@example.net"))
-                    with d.client() as fast:
-                        for _ in range(200):
-                            asked = time.monotonic()
-                            self.assertEqual(fast.ask("file", "gregory@example.net"),
-                                             "OK gregory")
-                            self.assertLess(time.monotonic() - asked, 1)
                     self.temp(slow.read(), "does not answer")
+                self.quick(prober)
                 self.assertLess(time.monotonic() - started, 12)
                 # What is asked later does not wait for long, or not at all.
                 self.temp(d.ask("m", "gregory@example.net"))
@@ -479,7 +475,7 @@ class Trouble(PgCase):
         started = time.monotonic()
         for _ in range(20):
             self.temp(d.ask("m", "gregory@example.net"), "does not answer")
-        self.assertLess(time.monotonic() - started, 2)
+        self.assertLess(time.monotonic() - started, 3.5)  # none waits for an attempt, which is 4 s
 
     def test_garbage(self):
         listener = socket.socket()

@@ -5,6 +5,7 @@ A proxy in front of PostgreSQL lets the connections die one by one, as those of 
 server that is killed do.
 """
 
+import json
 import time
 
 from daemon import free_port, main, memory_counts, request, until
@@ -230,8 +231,12 @@ class OneConnection(PgCase):
         time.sleep(pause_s)
         client.abort()
 
+    def in_flight(self, d):
+        maps = json.loads(self.ctl(d, "--json", "status"))["maps"]
+        return [one["in_flight"] for one in maps if one["name"] == "m"][0]
+
     def test_what_nobody_waits_for_is_not_sent(self):
-        d = self.serve_one(SLOW.replace("0.3", "2"), prepare="no")
+        d = self.serve_one(SLOW.replace("0.3", "4"), prepare="no")
         with d.client() as client:
             self.assertEqual(client.ask("m", "gregory@example.net"), "OK gregory")
             before = self.sent()
@@ -250,7 +255,7 @@ class OneConnection(PgCase):
         before = self.sent()
         self.leave(d, ["root@example.net"], 0.5)
         self.assertGreater(self.sent(), before)
-        time.sleep(0.3)
+        until(lambda: self.in_flight(d) == 0, "nobody waits any more")
         for link in self.proxy.open_links():
             link.close()
         time.sleep(1)
