@@ -181,7 +181,8 @@ class Scratch:
     """
 
     def __init__(self, name):
-        self.path = tempfile.mkdtemp(prefix="dictd-e2e-%s-" % name)
+        # Not $TMPDIR, which may be too long for a UNIX socket, or its owner's alone.
+        self.path = tempfile.mkdtemp(prefix="dictd-e2e-%s-" % name, dir="/tmp")
         os.chmod(self.path, 0o755)
         self._things = []
 

@@ -62,7 +62,7 @@ def run(report, arguments):
         print("skipped: namespaces cannot be made here (a container, a chroot): "
               + probe.stderr.strip())
         sys.exit(77)
-    area = tempfile.mkdtemp(prefix="dictd-e2e-install-")
+    area = tempfile.mkdtemp(prefix="dictd-e2e-install-", dir="/tmp")
     try:
         os.chmod(area, 0o755)
         status = subprocess.run(namespace + [sys.executable, "-B", HERE, "--inside", area],

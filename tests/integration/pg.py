@@ -70,7 +70,8 @@ def as_owner(user=OWNER):
 
 def public_dir():
     """A temporary directory that other users may look into."""
-    path = tempfile.mkdtemp(prefix="dictd-pg-")
+    # Not $TMPDIR, which may be too long for a UNIX socket, or its owner's alone.
+    path = tempfile.mkdtemp(prefix="dictd-pg-", dir="/tmp")
     os.chmod(path, 0o755)
     return path
 

@@ -54,7 +54,7 @@ class Daemon:
     """A postfix-dictd of its own, in a directory of its own."""
 
     def __init__(self):
-        self.dir = tempfile.mkdtemp(prefix="dictctl-")
+        self.dir = tempfile.mkdtemp(prefix="dictctl-", dir="/tmp")
         self.config = os.path.join(self.dir, "dictd.cf")
         self.admin = os.path.join(self.dir, "admin")
         self.table = os.path.join(self.dir, "sender_login")
@@ -397,7 +397,7 @@ class Reload(unittest.TestCase):
 
 class WhereItIs(unittest.TestCase):
     def setUp(self):
-        self.dir = tempfile.mkdtemp(prefix="dictctl-")
+        self.dir = tempfile.mkdtemp(prefix="dictctl-", dir="/tmp")
         self.addCleanup(shutil.rmtree, self.dir)
         self.file = os.path.join(self.dir, "dictd.cf")
 
@@ -488,7 +488,7 @@ class BadDaemon:
     """Listens as a daemon would; `serve` is given each connection."""
 
     def __init__(self, test, serve):
-        self.dir = tempfile.mkdtemp(prefix="dictctl-")
+        self.dir = tempfile.mkdtemp(prefix="dictctl-", dir="/tmp")
         self.path = os.path.join(self.dir, "admin")
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
@@ -830,7 +830,7 @@ class Compare(WithDaemon):
 
     def with_postmap(self, script, *more, stdin="root@example.net\n"):
         """Compares with a postmap that is a script."""
-        place = tempfile.mkdtemp(prefix="dictctl-")
+        place = tempfile.mkdtemp(prefix="dictctl-", dir="/tmp")
         self.addCleanup(shutil.rmtree, place)
         program = os.path.join(place, "postmap")
         write(program, "#!/bin/sh\n" + script)

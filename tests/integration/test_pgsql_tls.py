@@ -80,7 +80,7 @@ def present(certificate):
 
 def setUpModule():
     global CA, PG
-    dir = tempfile.mkdtemp(prefix="dictd-ca-")
+    dir = tempfile.mkdtemp(prefix="dictd-ca-", dir="/tmp")
     unittest.addModuleCleanup(shutil.rmtree, dir)
     CA = Authority(dir, "throw-away")
     CA.stranger = Authority(dir, "stranger")
