@@ -12,6 +12,7 @@ Python 3, standard library only. Works as root and as an ordinary user.
 import concurrent.futures
 import contextlib
 import errno
+import locale
 import os
 import random
 import re
@@ -43,6 +44,21 @@ SETTLED = (  # nothing of the host's Postfix is read
     "recipient_delimiter = +\n"
     "owner_request_special = yes\n"
 )
+
+
+def name_a_locale_that_is_there():
+    """Of one that is not installed, Perl programs (Debian's psql is one) complain at every start,
+    in the middle of what they print."""
+    before = locale.setlocale(locale.LC_ALL)
+    try:
+        locale.setlocale(locale.LC_ALL, "")
+    except locale.Error:
+        os.environ["LC_ALL"] = "C.UTF-8"
+    finally:
+        locale.setlocale(locale.LC_ALL, before)
+
+
+name_a_locale_that_is_there()
 
 
 def is_sanitized():
