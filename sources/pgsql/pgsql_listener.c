@@ -143,15 +143,15 @@ static void fail(struct pgsql_listener *listener, const char *why)
     bool was_listening = listener->state == STATE_LISTENING;
     size_t n_hosts = listener->config->n_hosts;
 
-    let_go(listener);
+    if (was_listening)
+        log_down(listener, "no longer listening on", why);
+    else if (++listener->failures == n_hosts)
+        log_down(listener, "cannot listen on", why);
+    let_go(listener); /* and of why, which may be the dial's */
     listener->state = STATE_RESTING;
     if (was_listening) {
-        log_down(listener, "no longer listening on", why);
         loop_timer_arm(listener->timer, 0);
     } else {
-        listener->failures++;
-        if (listener->failures == n_hosts)
-            log_down(listener, "cannot listen on", why);
         listener->host = (listener->host + 1) % n_hosts;
         loop_timer_arm(listener->timer,
                        listener->failures % n_hosts > 0 ? 0 : next_delay_ms(listener));
