@@ -34,6 +34,10 @@ CFLAGS_ALL   := -std=c11 $(WARNINGS) -pthread $(CFLAGS) $(SANITIZE) \
 LDFLAGS_ALL  := -pthread $(LDFLAGS) $(SANITIZE)
 LIBS         := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lunistring -lm
 
+# An object's headers, under the name that it has however BUILD is spelt: else an object that was
+# made with an absolute path would be old, and not known to be, for a relative one.
+NAME_HEADERS = -MMD -MP -MT '$$(BUILD)$(@:$(BUILD)%=%)'
+
 MAINS    := dictd/server/main.c
 LIB_SRC  := $(filter-out $(MAINS),$(wildcard dictd/base/*.c dictd/loop/*.c dictd/protocol/*.c \
               dictd/lookup/*.c dictd/server/*.c sources/*/*.c))
@@ -73,7 +77,7 @@ $(LIB): $(LIB_OBJ)
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC    $<")
-	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(NAME_HEADERS) -c -o $@ $<
 
 # The migrations travel inside dictctl: one that is installed alone has those of its version.
 $(BUILD)/gen/sql_migrations.c: packaging/embed.awk $(SQL)
@@ -114,7 +118,7 @@ FUZZ_OBJ := $(LIB_SRC:%.c=$(BUILD)/fuzz/obj/%.o)
 $(BUILD)/fuzz/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC    $< (fuzz)")
-	$(Q)$(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer-no-link,address,undefined $(NAME_HEADERS) -c -o $@ $<
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard tests/fuzz/*.h) $(FUZZ_OBJ)
 	$(if $(V),,@echo "  LINK  $@")

@@ -221,6 +221,16 @@ class OtherPaths(Scratch):
         self.assertNotIn("  CC ", make("all", *places, build=self.build))
         self.assertIn("  CC ", make("all", "RUNDIR=/else", build=self.build))
 
+    def test_headers_count_however_build_is_spelt(self):
+        """An object that was made by an absolute path is old when its header changes, for a
+        relative one too."""
+        thing = "obj/dictd/base/mem.o"
+        make("-W", "dictd/base/mem.c", os.path.join(self.build, thing), build=self.build)
+        for build in (self.build, os.path.relpath(self.build, ROOT)):
+            path = os.path.join(build, thing)
+            self.assertNotIn("mem.c", make("-n", path, build=build))
+            self.assertIn("mem.c", make("-n", "-W", "dictd/base/mem.h", path, build=build))
+
     def test_no_header_uses_them(self):
         """install.mk compiles again what uses them, and looks into .c files only."""
         for floor in ("dictd", "sources"):
