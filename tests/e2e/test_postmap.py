@@ -209,8 +209,13 @@ def check_temp(report, postfix, daemon):
                                                 for number in range(len(lines)))]
         report.check(lines == want, "%s: and no answer before it is wrong" % protocol,
                      "%d answers" % len(lines))
+        # The daemon may see the next question before it sees that the flood is over.
+        good = (0, logins[0].encode() + b"\n", "")
+        deadline = time.monotonic() + 30
         result = postfix.postmap("-q", logins[0], table)
-        report.check(result == (0, logins[0].encode() + b"\n", ""),
+        while result != good and "query error" in result[2] and time.monotonic() < deadline:
+            result = postfix.postmap("-q", logins[0], table)
+        report.check(result == good,
                      "%s: and the answer is there again afterwards" % protocol, result)
 
 
