@@ -357,7 +357,7 @@ class Trouble(Together):
         self.assertGreater(time.monotonic() - started, 2.5)
 
     def test_slow_ones_do_not_hold_up_others(self):
-        meddler, daemon = self.meddled(None, timeout="40")
+        meddler, daemon = self.meddled(None, timeout="90")
         with contextlib.ExitStack() as stack:
             for i in range(36):
                 if meddler.met > 8:
@@ -366,10 +366,13 @@ class Trouble(Together):
                 client.send(b"".join(request("x", "u%d@example.net" % (4 * i + j))
                                      for j in range(2, 6)))
                 time.sleep(0.15)  # long enough not to wait for those before
-            self.assertGreater(meddler.met, 8)  # searches that are not answered
-            started = time.monotonic()
-            self.assertEqual(daemon.ask("x", "u150@example.net"), "OK u150")
-            self.assertLess(time.monotonic() - started, 10)  # of 40, or TEMP after 20
+            self.assertGreater(meddler.met, 8)  # searches that are not answered, for 90 s
+            for key in ("u150@example.net", "u151@example.net", "u152@example.net"):
+                reply = daemon.ask("x", key)
+                if reply == "OK " + key.split("@")[0]:
+                    return
+                self.temp(reply)  # it was asked for together with those before, which still waited
+        self.fail("they hold up others: " + reply)
 
     def test_nobody_waits_any_more(self):
         """Its search is let go of, and nothing of it is left."""

@@ -133,7 +133,7 @@ class Cluster(PgCase):
         """A daemon whose connections are at that server: which one it takes is random."""
         for _ in range(40):
             d = self.serve({"m": text}, extra)
-            self.assertEqual(d.ask("m", "user7@example.net"), "OK login7")
+            self.ask_until(d, "m", "user7@example.net", "OK login7")
             if server.count() > 0 and other.count() == 0:
                 return d
             d.close()

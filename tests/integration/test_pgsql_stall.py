@@ -74,7 +74,7 @@ class Frozen(PgCase):
     def test_the_end_does_not_wait(self):
         with Postgres() as pg:
             d = self.serve({"m": pg.map_text(query_timeout="1s")})
-            self.assertEqual(d.ask("m", KEY), "OK gregory")
+            self.ask_until(d, "m", KEY, "OK gregory")
             pg.freeze()
             try:
                 with d.client() as client:
