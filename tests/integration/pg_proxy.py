@@ -96,7 +96,7 @@ class Proxy:
 
     @property
     def uri(self):
-        return "postgresql://%s:%s@127.0.0.1:%d/%s?sslmode=disable" % (
+        return "postgresql://%s:%s@127.0.0.1:%d/%s?sslmode=disable&connect_timeout=20" % (
             ROLE, PASSWORD, self.port, DATABASE)
 
     def listen(self):
