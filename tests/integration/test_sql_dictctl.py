@@ -35,7 +35,7 @@ class Case(unittest.TestCase):
                 len(MIGRATIONS)):
             self.pg.sql("TRUNCATE dictd.domains, dictd.alias_domains, dictd.logins, dictd.groups, "
                         "dictd.group_members, dictd.addresses, dictd.grants, dictd.domain_admins, "
-                        "dictd.audit")
+                        "dictd.audit_rows, dictd.audit_addresses, dictd.audit_grants")
             return
         self.pg.sql("DROP SCHEMA IF EXISTS dictd CASCADE")
         self.yes("migrate", role="postgres", PGHOST=self.pg.sockets)

@@ -186,6 +186,59 @@ class Import(unittest.TestCase):
                                   "WHERE wait_event = 'PgSleep'").strip() == "0", "it ends")
         self.nothing_changed()
 
+    def import_beside(self, end):
+        """An import while another transaction has added one of its addresses and is not ended."""
+        self.pg.sql("SELECT dictd.domain_add('d1.example'), dictd.login_add('u1');")
+        lines = self.file("lines", "".join("n%d@d1.example u1\n" % i for i in range(1000)))
+        with subprocess.Popen(["psql", "-XqAt"], env=self.pg.environment(), text=True,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+            other.stdin.write("BEGIN; SELECT dictd.address_add('n500@d1.example'); SELECT 'there';\n")
+            other.stdin.flush()
+            while other.stdout.readline() != "there\n":
+                pass
+            run = subprocess.Popen([DICTCTL, "-t", "50s", "import", "--map", lines],
+                                   env=self.pg.environment(), stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+            until(lambda: self.pg.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name"
+                                      " = 'dictctl' AND wait_event_type = 'Lock'").strip() == "1",
+                  "the import waits", 60)
+            other.stdin.write(end + ";\n")
+            other.stdin.flush()
+            out, err = run.communicate(timeout=60)
+            other.stdin.close()
+        self.assertEqual(run.returncode, YES, out + err)
+        self.assertEqual(self.owners("n500@d1.example"), "u1")
+        self.assertEqual(self.pg.sql("SELECT count(*), count(DISTINCT name), count(DISTINCT id) FROM "
+                                     "dictd.audit WHERE name LIKE 'n%'").strip(), "2000|2000|2000")
+        return out, err
+
+    def test_somebody_else_adds_one_of_them_meanwhile(self):
+        out, err = self.import_beside("COMMIT")
+        self.assertIn("0 logins, 999 addresses, 1000 grants; changed: 1;", out)
+        self.assertRegex(err, "changed: .*:501: n500@d1.example: has one more owner")
+
+    def test_somebody_else_takes_it_back(self):
+        out, err = self.import_beside("ROLLBACK")
+        self.assertIn("0 logins, 1000 addresses, 1000 grants; changed: 0;", out)
+        self.assertEqual(err, "")
+
+    def test_pairs_that_are_there_twice_are_one(self):
+        twice = self.file("twice", "a@example.net eva, gregory, EVA, eva\nb@example.net eva\n"
+                          "A@Example.NET eva\n")
+        out, err = self.run_import(YES, "--map", twice)
+        self.assertIn("2 logins, 2 addresses, 3 grants; changed: 0;", out)
+        self.assertEqual(self.owners("a@example.net"), "eva,gregory")
+
+    def test_an_import_into_another(self):
+        """Addresses between those that are here, and more owners of some."""
+        self.run_import(YES, "--map", self.file("first", "".join(
+            "n%d@d.example u\n" % i for i in range(0, 30000, 3))))
+        out, err = self.run_import(YES, "--map", self.file("second", "".join(
+            "n%d@d.example u%s\n" % (i, ", v" if i % 9000 == 0 else "") for i in range(30000))))
+        self.assertIn("1 logins, 20000 addresses, 20004 grants; changed: 4; unchanged: 10000;", out)
+        self.assertEqual(re.findall("changed: .*:([0-9]+): ", err), ["1", "9001", "18001", "27001"])
+        self.assertEqual(self.owners("n9000@d.example"), "u,v")
+
     def test_export(self):
         self.run_import(YES, *self.all())
         status, out, err = self.pg.ctl("export")

@@ -64,8 +64,8 @@ class ImportPostfixadmin(PgCase):
         self.in_source(POSTFIXADMIN + MORE + "GRANT SELECT ON ALL TABLES IN SCHEMA public TO %s, %s;"
                     % (READER, ROLE))
         self.pg.sql("TRUNCATE dictd.grants, dictd.addresses, dictd.logins, dictd.alias_domains,"
-                    " dictd.domains, dictd.audit, dictd.domain_admins, dictd.group_members,"
-                    " dictd.groups")
+                    " dictd.domains, dictd.audit_rows, dictd.audit_addresses, dictd.audit_grants,"
+                    " dictd.domain_admins, dictd.group_members, dictd.groups")
 
     def in_source(self, text):
         return self.pg.sql(text, database=SOURCE)

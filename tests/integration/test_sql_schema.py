@@ -61,7 +61,7 @@ class Migrations(unittest.TestCase):
     def test_from_every_version_with_data_and_twice(self):
         wanted = [["gregory@example.org", "gregory"], ["sales@example.net", "gregory"],
                   ["@other.example", "root"], ["nobody@example.net", ""]]
-        schemas = set()
+        schemas, audits = set(), set()
         with SqlSite(up_to=0) as pg:
             for version in range(1, len(MIGRATIONS) + 1):
                 with self.subTest(version=version):
@@ -79,7 +79,19 @@ class Migrations(unittest.TestCase):
                         self.assertIn("is applied already; nothing is changed", out)
                     self.assertEqual(self.dump(pg), before)
                     schemas.add(self.dump(pg, "--schema-only"))
+                    audits.add(pg.sql("SELECT id, who, action, kind, name, domain, before, "
+                                      "after - 'created_at' FROM dictd.audit ORDER BY id"))
         self.assertEqual(len(schemas), 1, "every way leads to the same schema")
+        self.assertEqual(len(audits), 1, "and keeps the audit trail")
+        self.assertEqual(len(audits.pop().splitlines()), 15)
+
+    def test_the_latest_of_a_long_audit_trail_is_read_by_its_indexes(self):
+        with SqlSite() as pg:
+            pg.sql("INSERT INTO dictd.addresses (address, recipient) SELECT 'n' || i, true "
+                   "FROM generate_series(1, 5000) i; ANALYZE")
+            plan = pg.sql("EXPLAIN SELECT id, name, after FROM dictd.audit ORDER BY id DESC LIMIT 100")
+            self.assertIn("Merge Append", plan)
+            self.assertEqual(plan.count("Index Scan Backward"), 3, plan)
 
     def test_a_step_cannot_be_left_out(self):
         with SqlSite(up_to=1) as pg:

@@ -51,6 +51,26 @@ SELECT throws_ok($$SELECT dictd.grant_add('root@example.net', 'gregory', anyone 
 SELECT throws_ok($$SELECT dictd.grant_add('root@example.net', 'nobody')$$, 'P0002',
                  'there is no login nobody', 'a holder has to be there');
 
+-- --- the audit trail has each column of what is new ---
+SELECT dictd.group_add('staff', '{root}');
+SELECT dictd.address_add('@other.example', note => 'all of it');
+SELECT dictd.grant_add('@other.example', 'group:staff', '2026-01-01', '2099-12-31', true, 'for a while');
+SELECT is(count(*), (SELECT count(*) FROM dictd.addresses), 'new addresses are audited whole')
+  FROM dictd.audit u JOIN dictd.addresses a ON u.name = a.address AND u.after = to_jsonb(a)
+ WHERE u.action = 'add' AND u.kind = 'addresses' AND u.domain IS NOT DISTINCT FROM a.domain;
+SELECT is(count(*), (SELECT count(*) FROM dictd.grants), 'and new grants')
+  FROM dictd.audit u JOIN dictd.grants g ON u.after = to_jsonb(g)
+       AND u.name = g.address || ' ' || coalesce(g.login, 'group:' || g.group_name)
+ WHERE u.action = 'add' AND u.kind = 'grants' AND u.domain IS NOT DISTINCT FROM g.domain;
+SELECT dictd.address_remove('@other.example');
+SELECT dictd.group_remove('staff');
+SELECT is((SELECT array_agg(action || ' ' || kind || ' ' || name ORDER BY id DESC) FROM (
+               SELECT * FROM dictd.audit ORDER BY id DESC LIMIT 4) AS latest),
+          ARRAY['remove groups staff', 'remove group_members staff root',
+                'remove addresses @other.example', 'remove grants @other.example group:staff'],
+          'in the order in which it was done');
+SELECT is(dictd.audit_end(), (SELECT max(id) FROM dictd.audit), 'the end of the audit trail');
+
 -- --- nothing is orphaned in silence ---
 SELECT throws_ok($$SELECT dictd.login_remove('gregory')$$, '23503',
     'login gregory is still needed by g.czaplinski@example.net, gregory@example.net',

@@ -9,7 +9,7 @@ SELECT throws_ok(format('SELECT %s', f), '42501', NULL, 'the daemon may not call
                     'dictd.who_may_send(''gregory@example.net'')', 'dictd.announce_due()',
                     'dictd.announce(''{}'')', 'dictd.need_login(''x'')']) f;
 SELECT throws_ok(format('SELECT %s FROM dictd.%s', c, t), '42501', NULL, 'nor read ' || t || '.' || c)
-  FROM (VALUES ('*', 'audit'), ('note', 'addresses'), ('note', 'logins'), ('*', 'domain_admins'),
+  FROM (VALUES ('*', 'audit'), ('*', 'audit_grants'), ('note', 'addresses'), ('note', 'logins'), ('*', 'domain_admins'),
                ('*', 'migrations')) v(c, t);
 SELECT throws_ok(s, '42501', NULL, 'nor: ' || s) FROM unnest(ARRAY[
     'INSERT INTO dictd.logins (name) VALUES (''x'')', 'DELETE FROM dictd.grants',
@@ -25,9 +25,14 @@ SET SESSION AUTHORIZATION tap_admin;
 SELECT lives_ok($$SELECT dictd.login_add('new')$$, 'an administrator changes by functions');
 SELECT throws_ok(s, '42501', NULL, 'and by nothing else: ' || s) FROM unnest(ARRAY[
     'INSERT INTO dictd.logins (name) VALUES (''x'')', 'DELETE FROM dictd.grants',
-    'DELETE FROM dictd.audit', 'UPDATE dictd.audit SET who = ''x''', 'TRUNCATE dictd.audit',
     'UPDATE dictd.addresses SET enabled = false', 'INSERT INTO dictd.migrations VALUES (99, ''x'')',
     'SELECT dictd.announce(''{a}'')']) s;
+SELECT throws_ok(format(s, t), '42501', NULL, 'nor the audit trail: ' || format(s, t))
+  FROM unnest(ARRAY['rows', 'addresses', 'grants']) t,
+       unnest(ARRAY['DELETE FROM dictd.audit_%s', 'UPDATE dictd.audit_%s SET who = ''x''',
+                    'TRUNCATE dictd.audit_%s', 'INSERT INTO dictd.audit_%s DEFAULT VALUES']) s;
+SELECT throws_ok(s, '55000', NULL, 'which is a view: ' || s) FROM unnest(ARRAY[
+    'DELETE FROM dictd.audit', 'UPDATE dictd.audit SET who = ''x''']) s;
 SELECT is((SELECT who FROM dictd.audit ORDER BY id DESC LIMIT 1), 'tap_admin',
           'the audit trail names who logged in');
 
@@ -55,6 +60,9 @@ SELECT is((SELECT count(*) FROM dictd.grants WHERE domain <> 'example.net'), 0::
 SELECT is((SELECT count(*) FROM dictd.audit WHERE domain IS DISTINCT FROM 'example.net'), 0::bigint,
           'its part of the audit trail');
 SELECT cmp_ok((SELECT count(*) FROM dictd.audit), '>', 3::bigint, 'which is not empty');
+SELECT is((SELECT array_agg(DISTINCT kind ORDER BY kind) FROM dictd.audit WHERE action = 'add'),
+          ARRAY['addresses', 'alias_domains', 'domain_admins', 'domains', 'grants', 'group_members',
+                'groups', 'logins'], 'of every kind');
 SELECT is((SELECT count(*) FROM dictd.may_send_as('max@other.example')), 0::bigint,
           'and not what a login may do elsewhere');
 

@@ -120,22 +120,29 @@ static void report_changed(struct import_send *send, const char *array)
     }
 }
 
+static const char import_text[] =
+    "SELECT domains_added, logins_added, addresses_added, grants_added, changed, faulty "
+    "FROM dictd.import($1, $2)";
+enum { CHANGED = IMPORT_WHATS, FAULTY };
+
+/* faulty: there are faults in the chunk, and nothing of it was added. */
 static bool send_pairs(struct import_send *send)
 {
     PGresult *result;
+    bool is_faulty;
 
-    if (!refuse_faults(send))
-        return false;
     if (send->n_refused > 0) /* nothing will stay: only look for more faults */
-        return true;
-    result = ask(send, "SELECT * FROM dictd.import($1, $2)", 2);
+        return refuse_faults(send);
+    result = ask(send, import_text, 2);
     if (result == NULL)
         return false;
-    for (int what = 0; what < IMPORT_WHATS; what++)
+    is_faulty = *PQgetvalue(result, 0, FAULTY) == 't';
+    for (int what = 0; !is_faulty && what < IMPORT_WHATS; what++)
         send->added[what] += strtoull(PQgetvalue(result, 0, what), NULL, 10);
-    report_changed(send, PQgetvalue(result, 0, IMPORT_WHATS));
+    if (!is_faulty)
+        report_changed(send, PQgetvalue(result, 0, CHANGED));
     PQclear(result);
-    return true;
+    return !is_faulty || refuse_faults(send);
 }
 
 static bool send_states(struct import_send *send)
