@@ -193,7 +193,7 @@ class Daemon:
         for line in SETTLED.splitlines():
             if not re.search(r"^%s\b" % line.split()[0], text, re.M):
                 text += line + "\n"
-        write(self.config_path, text)
+        replace(self.config_path, text)  # a reload must not read half of it
 
     def sockets(self):
         with open(self.config_path) as file:
