@@ -10,6 +10,7 @@
 
 #include "dictd/base/buf.h"
 #include "dictd/base/hash.h"
+#include "dictd/base/spare.h"
 #include "dictd/lookup/flight.h"
 #include "dictd/lookup/flight_health.h"
 #include "dictd/lookup/map.h"
@@ -58,6 +59,7 @@ struct flights {
     struct flight_limits limits, fed_limits; /* by the TTL; while or after a feed is ready */
     bool feed_ready;
     bool was_fed; /* the feed has been ready */
+    struct spare spare_queries;
     size_t n_queries;
     LIST_HEAD(, query) queries;
     LIST_HEAD(, flight) buckets[FLIGHT_BUCKETS];

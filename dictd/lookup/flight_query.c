@@ -5,10 +5,7 @@
  * again, leave, or end other lookups: first all that wait are told (answered),
  * and the query is gone; then each may act (settled).
  */
-#include <stdlib.h>
-
 #include "dictd/base/clock.h"
-#include "dictd/base/mem.h"
 #include "dictd/lookup/flight_parts.h"
 
 /* --- the table of what is under way --- */
@@ -49,7 +46,8 @@ static struct query *query_new(struct flights *flights, struct map *map,
 
     for (i = 0; i < n; i++)
         total += keys[i].len + 1;
-    query = mem_zalloc(sizeof *query + n * sizeof *query->flights_of + total);
+    query = spare_zalloc(&flights->spare_queries,
+                         sizeof *query + n * sizeof *query->flights_of + total);
     query->flights = flights;
     query->map = map;
     query->asked_ms = flights_now(flights);
@@ -122,7 +120,7 @@ static void query_end(struct query *query)
     loop_timer_free(query->timer);
     LIST_REMOVE(query, link);
     flights->n_queries--;
-    free(query);
+    spare_give_back(&flights->spare_queries, query);
 }
 
 void query_cancel(struct query *query)

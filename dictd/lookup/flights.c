@@ -95,6 +95,7 @@ void flights_free(struct flights *flights)
     if (flights->ref->cache != NULL)
         cache_source_remove(flights->ref->cache, flights->ref->cache_id);
     buf_fini(&flights->last_error);
+    spare_fini(&flights->spare_queries);
     free(flights);
 }
 

@@ -30,6 +30,7 @@ void lookup_room_free(struct lookup_room *room)
     if (room == NULL)
         return;
     timeouts_free(room->timeouts);
+    spare_fini(&room->spare_lookups);
     keywalk_free(room->walk);
     buf_fini(&room->value);
     buf_fini(&room->outcome);
@@ -134,7 +135,7 @@ static void lookup_free(struct lookup *lookup, enum flight_leaving why)
     for (i = 0; i < lookup->n_candidates * lookup->map->n_sources; i++)
         kept_answer_fini(&lookup->cells[i].answer);
     map_unref(lookup->map);
-    free(lookup);
+    spare_give_back(&lookup->room->spare_lookups, lookup);
 }
 
 /* Behind an answer that was made with what will not last much longer. */
@@ -287,9 +288,10 @@ static struct lookup *lookup_new(struct lookup_room *room, struct map *map, stru
     struct lookup *lookup;
     char *keys;
 
-    lookup = mem_zalloc(sizeof *lookup + n_sources * sizeof *lookup->asks +
-                        n_cells * (sizeof *lookup->cells + sizeof *seats) +
-                        n * sizeof *candidates + key_bytes);
+    lookup = spare_zalloc(&room->spare_lookups,
+                          sizeof *lookup + n_sources * sizeof *lookup->asks +
+                              n_cells * (sizeof *lookup->cells + sizeof *seats) +
+                              n * sizeof *candidates + key_bytes);
     lookup->asks = (struct ask *)(lookup + 1);
     lookup->cells = (struct cell *)(lookup->asks + n_sources);
     seats = (struct flight_seat *)(lookup->cells + n_cells);

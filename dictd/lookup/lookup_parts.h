@@ -10,6 +10,7 @@
 
 #include "dictd/base/clock.h"
 #include "dictd/base/kept_answer.h"
+#include "dictd/base/spare.h"
 #include "dictd/lookup/flight.h"
 #include "dictd/lookup/lookup.h"
 #include "dictd/loop/timeouts.h"
@@ -25,6 +26,7 @@ struct due {
 struct lookup_room {
     struct loop *loop;
     struct timeouts *timeouts; /* of the lookups that wait */
+    struct spare spare_lookups;
     struct keywalk *walk;
     struct buf value;   /* of an answer given at once: united values, or a reason */
     struct buf outcome; /* the same of a lookup that waited; done may start others */

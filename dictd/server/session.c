@@ -23,6 +23,7 @@ struct session {
     void *wake_ctx;
     TAILQ_HEAD(, slot) slots;
     size_t n_slots;
+    struct slot *spare; /* for the next one; NULL: none is kept */
     size_t ready_bytes; /* of answers in slots */
 };
 
@@ -46,7 +47,8 @@ static void slot_free(struct slot *slot)
     if (slot->lookup != NULL)
         lookup_cancel(slot->lookup);
     kept_answer_fini(&slot->answer);
-    free(slot);
+    free(slot->session->spare);
+    slot->session->spare = slot;
 }
 
 void session_free(struct session *session)
@@ -55,6 +57,7 @@ void session_free(struct session *session)
 
     while ((slot = TAILQ_FIRST(&session->slots)) != NULL)
         slot_free(slot);
+    free(session->spare);
     free(session);
 }
 
@@ -65,9 +68,10 @@ bool session_busy(const struct session *session)
 
 static struct slot *slot_new(struct session *session)
 {
-    struct slot *slot = mem_zalloc(sizeof *slot);
+    struct slot *slot = session->spare != NULL ? session->spare : mem_alloc(sizeof *slot);
 
-    slot->session = session;
+    session->spare = NULL;
+    *slot = (struct slot){.session = session};
     TAILQ_INSERT_TAIL(&session->slots, slot, link);
     session->n_slots++;
     return slot;

@@ -6,6 +6,7 @@
 
 #include "dictd/base/kept_answer.h"
 #include "dictd/base/mem.h"
+#include "dictd/base/spare.h"
 #include "sources/file/file_live.h"
 
 /* A config at work. More than one: the map file has changed, and the older ones end what they
@@ -27,6 +28,7 @@ struct backend_source {
     struct file_live *live;
     const struct source_feed *feed; /* NULL: nobody watches */
     void *feed_ctx;
+    struct spare spare_requests;
     bool delivering; /* inside on_settled */
     bool closing;
 };
@@ -64,7 +66,7 @@ static void request_free_if_done(struct source_request *request)
     request->generation->n_requests--;
     for (size_t i = 0; i < request->n; i++)
         kept_answer_fini(&request->items[i].answer);
-    free(request);
+    spare_give_back(&request->generation->source->spare_requests, request);
 }
 
 /* The first items that are known decide when one of them is no NOT_FOUND, or all are known. */
@@ -170,6 +172,7 @@ static void source_free(struct backend_source *source)
     file_live_free(source->live);
     while ((generation = in_force(source)) != NULL)
         generation_free(generation);
+    spare_fini(&source->spare_requests);
     free(source);
 }
 
@@ -330,7 +333,8 @@ static struct source_request *request_new(struct generation *generation,
 
     for (size_t i = 0; i < n; i++)
         total += keys[i].len + 1;
-    request = mem_zalloc(sizeof *request + n * sizeof *request->items + total);
+    request = spare_zalloc(&generation->source->spare_requests,
+                           sizeof *request + n * sizeof *request->items + total);
     request->generation = generation;
     generation->n_requests++;
     request->n = n;
