@@ -13,7 +13,7 @@
 
 #include <stddef.h>
 
-enum { SPARE_BLOCKS = 64, SPARE_BYTES = 1024 };
+enum { SPARE_BLOCKS = 64, SPARE_BYTES = 1536 };
 
 struct spare {
     struct spare_block *first;
