@@ -56,6 +56,7 @@ struct cache_saving *cache_saving_new(const char *path, const char *suffix,
         cache_saving_free(saving, false);
         return NULL;
     }
+    buf_reserve(&saving->bytes, CACHE_SAVING_PIECE_BYTES + CACHE_SAVING_PIECE_BYTES / 4);
     begin_image(saving, site);
     return saving;
 }

@@ -20,6 +20,8 @@
 #include "dictd/lookup/cache_image.h"
 #include "dictd/server/site.h"
 
+enum { CACHE_SAVING_PIECE_BYTES = 1024 * 1024 /* for one write */ };
+
 struct cache_saving {
     char *path, *aside;
     int fd;
@@ -28,7 +30,7 @@ struct cache_saving {
     uint64_t invalidations; /* as of the beginning */
     size_t at;              /* in the cache */
     struct cache_image_writer writer;
-    struct buf bytes; /* gathered, and not written */
+    struct buf bytes; /* gathered, and not written; with room for a piece and more */
     size_t *index_of; /* by cache_source_id: of the image's sources, plus 1 */
     size_t n_index;
 };

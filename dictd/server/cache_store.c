@@ -12,9 +12,9 @@
 enum {
     SAVE_EVERY_MS = 300 * 1000,
     LOOK_EVERY_MS = 1000, /* for invalidations */
-    STEP_PLACES = 32,     /* of 5 KiB each, in one turn of the loop */
+    STEP_PLACES = 8,      /* of 5 KiB each, in one turn of the loop */
     STEP_PAUSE_MS = 1,
-    PIECE_BYTES = 1024 * 1024 /* for one write */
+    LAST_STEP_PLACES = 256, /* when nobody waits any more */
 };
 
 /* What a worker thread has: its own until it is done. */
@@ -102,6 +102,9 @@ static void on_piece(void *arg)
                  strerror(piece->error));
         give_up(store);
     } else if (!piece->is_last) {
+        store->saving->bytes = piece->bytes; /* its memory is filled anew */
+        buf_clear(&store->saving->bytes);
+        piece->bytes = (struct buf){NULL, 0, 0};
         loop_timer_arm(store->step_timer, 0);
     } else if (store->saving->invalidations != cache_invalidations(store->cache)) {
         give_up(store); /* it may hold what was invalidated meanwhile */
@@ -120,7 +123,7 @@ static void on_step(void *ctx)
     bool more = cache_saving_gather(saving, STEP_PLACES, loop_now_ms(store->loop));
     struct piece *piece;
 
-    if (more && saving->bytes.len < PIECE_BYTES) {
+    if (more && saving->bytes.len < CACHE_SAVING_PIECE_BYTES) {
         loop_timer_arm(store->step_timer, STEP_PAUSE_MS);
         return;
     }
@@ -162,7 +165,7 @@ void cache_store_save_now(struct cache_store *store)
     if (saving == NULL)
         return;
     do {
-        more = cache_saving_gather(saving, STEP_PLACES * 8, loop_now_ms(store->loop));
+        more = cache_saving_gather(saving, LAST_STEP_PLACES, loop_now_ms(store->loop));
         error = cache_saving_write(saving->fd, buf_slice(&saving->bytes), !more);
         buf_clear(&saving->bytes);
     } while (more && error == 0);
