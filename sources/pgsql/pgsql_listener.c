@@ -132,7 +132,7 @@ static void log_down(struct pgsql_listener *listener, const char *what, const ch
     unsigned long held;
 
     if (log_gate(&listener->gate, loop_now_ms(listener->env->loop), LOG_EVERY_MS, &held))
-        log_warn(listener->env->log, "%s: server %s: %s channel %s: %s", listener->name,
+        log_warn(listener->env->log, "%s: server %s: %s %s: %s", listener->name,
                  label_of(listener), what, listener->config->notify_channel, why);
     listener->said_down = true;
 }
@@ -144,9 +144,9 @@ static void fail(struct pgsql_listener *listener, const char *why)
     size_t n_hosts = listener->config->n_hosts;
 
     if (was_listening)
-        log_down(listener, "no longer listening on", why);
+        log_down(listener, "no longer listening on channel", why);
     else if (++listener->failures == n_hosts)
-        log_down(listener, "cannot listen on", why);
+        log_down(listener, "cannot listen on channel", why);
     let_go(listener); /* and of why, which may be the dial's */
     listener->state = STATE_RESTING;
     if (was_listening) {
