@@ -22,10 +22,11 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 
 import harness  # noqa: E402 (needs the path above)
 
-TARGETS = {8: {"daemon": 2.2}, 32: {"daemon": 2.5}}  # processes: times as many lookups per second
 LOOKUPS = 64_000  # of all processes together, in one run
 USERS = 100_000  # user000000@example.net and so on, in whatever is asked
 CACHED = "cached"  # the daemon that keeps what it was told; the others ask for each lookup
+# Processes: times as many lookups per second.
+TARGETS = {8: {"daemon": 2.2, CACHED: 4.0}, 32: {"daemon": 2.5, CACHED: 4.0}}
 # What is measured beside proxymap: its name in the output.
 LABELS = {"daemon": "daemon", "walk": "whole walk", CACHED: "cached"}
 
@@ -156,8 +157,10 @@ def proxymap(bench):
     if why is not None:
         print(f"Proxymap: skipped, {why}.\n")
         return []
-    print("Proxymap: the same map file asked by postmap -q -, all keys found, no cache.\n")
+    print("Proxymap: the same map file asked by postmap -q -, all keys found, no cache but where it "
+          "says so.\n")
     with database.Database() as server:
         return against_proxymap(
-            bench, "pgsql", server.map_file, {"daemon": "full", "walk": ""}, TARGETS
+            bench, "pgsql", server.map_file, {"daemon": "full", "walk": "", CACHED: "full"},
+            TARGETS
         )
