@@ -1,4 +1,5 @@
-/* See sql_audit.h. The rows are those of dictd.audit in sql/migrations/0001-tables.sql. */
+/* See sql_audit.h. The rows are those of the view dictd.audit in
+ * sql/migrations/0009-many-rows.sql. */
 #include "dictd/dictctl/sql/sql_audit.h"
 
 #include <stdlib.h>
